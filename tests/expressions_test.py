@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from slider_jax.face import expressions, sliders
+
+TABLES = {
+    name: weights
+    for table in (sliders.EMOTIONS, sliders.VISEMES, sliders.ACTION_UNITS)
+    for name, weights in table.items()
+}
+
+
+def draws(sample, count=300):
+    rng = np.random.default_rng(0)
+    return np.stack([sample(rng) for _ in range(count)])
+
+
+def any_sliders(rng):
+    """No two are equal, so there is always a stronger one."""
+    values = sliders.LIMITS * rng.random(52) * (rng.random(52) < 0.4)
+    return values.astype(np.float32)
+
+
+def test_there_are_52_sliders_each_in_one_region():
+    assert len(sliders.SLIDERS) == len(set(sliders.SLIDERS)) == 52
+    assert sorted(sum(sliders.REGIONS.values(), ())) == sorted(sliders.SLIDERS)
+
+
+def test_mirroring_twice_changes_nothing():
+    np.testing.assert_array_equal(sliders.MIRROR[sliders.MIRROR], np.arange(52))
+    assert sliders.partner("eyeLookInLeft") == "eyeLookInRight"
+    assert sliders.partner("browInnerUp") == "browInnerUp"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_are_symmetric_within_limits_and_plausible(name):
+    face = sliders.vector(TABLES[name])  # fails where a slider does not exist
+    np.testing.assert_array_equal(face, face[sliders.MIRROR])
+    np.testing.assert_array_equal(expressions.plausible(face), face)
+
+
+def test_tables_are_complete():
+    assert list(sliders.EMOTIONS) == [
+        *("neutral", "anger", "disgust", "fear"),
+        *("happiness", "sadness", "surprise"),
+    ]
+    assert len(sliders.VISEMES) == 15
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        lambda rng: expressions.plausible(2 * any_sliders(rng)),
+        lambda rng: expressions.sample_expression(rng)[0],
+        expressions.sample_speech,
+    ],
+    ids=["anything", "expression", "speech"],
+)
+def test_conflicts_never_survive(sample):
+    faces = draws(sample)
+    value = lambda name: faces[:, sliders.INDEX[name]]
+    assert faces.dtype == np.float32
+    assert faces.min() >= 0 and np.all(faces <= sliders.LIMITS)
+    for a, b, room in sliders.INCOMPATIBLE:
+        weak = np.minimum(faces[:, a], faces[:, b])
+        strong = np.maximum(faces[:, a], faces[:, b])
+        assert np.all(weak <= np.maximum(0, room - strong) + 1e-6), (a, b)
+    assert np.all(value("mouthClose") <= value("jawOpen"))
+    assert np.all(np.minimum(value("tongueOut"), 0.4) <= value("jawOpen"))
+    np.testing.assert_array_equal(value("eyeLookOutLeft"), value("eyeLookInRight"))
+    np.testing.assert_array_equal(value("eyeLookInLeft"), value("eyeLookOutRight"))
+    np.testing.assert_array_equal(value("eyeLookUpLeft"), value("eyeLookUpRight"))
+
+
+def test_the_stronger_rival_is_untouched():
+    face = expressions.plausible(
+        sliders.vector({"mouthSmileLeft": 0.7, "mouthFrownLeft": 0.3})
+    )
+    np.testing.assert_array_equal(face, sliders.vector({"mouthSmileLeft": 0.7}))
+
+
+def test_a_plausible_face_stays_as_it_is():
+    for face in draws(lambda rng: expressions.plausible(any_sliders(rng))):
+        np.testing.assert_array_equal(expressions.plausible(face), face)
+
+
+def test_what_is_plausible_does_not_depend_on_the_side():
+    for face in draws(any_sliders, 100):
+        flipped = expressions.plausible(face[sliders.MIRROR])[sliders.MIRROR]
+        np.testing.assert_array_equal(flipped, expressions.plausible(face))
+
+
+def test_the_seed_decides():
+    one, again, other = (
+        expressions.corpus(np.random.default_rng(seed), 20) for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one - other).max() > 0.1
+
+
+def test_every_kind_and_every_slider_occurs():
+    rng = np.random.default_rng(0)
+    faces, kinds = zip(
+        *(expressions.sample_expression(rng) for _ in range(1500)), strict=True
+    )
+    assert set(kinds) == set(expressions.KINDS)
+    assert np.all(np.max(faces, axis=0) > 0.5)
+    rest = np.stack(faces)[np.array(kinds) == "neutral"]
+    moving = [n.startswith("eye") for n in sliders.SLIDERS]
+    assert not rest[:, ~np.array(moving)].any()
+
+
+def test_speech_moves_the_mouth_alone():
+    still = [
+        sliders.INDEX[name]
+        for region in ("brows", "eyes", "cheeks", "nose")
+        for name in sliders.REGIONS[region]
+    ]
+    faces = draws(expressions.sample_speech, 100)
+    assert not faces[:, still].any()
+    assert np.linalg.norm(faces, axis=1).max() > 0.5
