@@ -1,0 +1,146 @@
+"""The `slider` command. A subcommand imports what it needs, when it runs."""
+
+import json
+import pathlib
+import sys
+from typing import Annotated
+
+import typer
+
+import slider_jax
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def _app(help_text: str) -> typer.Typer:
+    return typer.Typer(
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,  # plain text, and a quicker start
+        pretty_exceptions_enable=False,
+    )
+
+
+app = _app("Slide the expression of a face.")
+data = _app("Look at data sets.")
+bench = _app("Measure how fast this machine is.")
+app.add_typer(data, name="data")
+app.add_typer(bench, name="bench")
+
+
+def main() -> None:
+    """The console command. What a user can put right is one sentence, and exit 2."""
+    try:
+        app()
+    except (ValueError, OSError) as error:
+        _stop(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("slider_jax"):
+            raise
+        _stop(f"{error}; `slider doctor` says how to get it.")
+
+
+def _stop(error: object) -> None:
+    print(f"slider: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"slider_jax {slider_jax.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and stop.",
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this machine: versions, devices, assets, disk, and what is missing.
+
+    Exits 0 when the core is well, 1 when it is not.
+    """
+    from slider_jax import doctor
+
+    found = doctor.report()
+    typer.echo(json.dumps(found, indent=2) if as_json else doctor.show(found))
+    raise typer.Exit(1 if found["problems"] else 0)
+
+
+@app.command()
+def licences(
+    as_json: Json = False,
+    commercial: Annotated[
+        bool,
+        typer.Option(
+            "--commercial",
+            help="Exit 1 if anything used here forbids commercial use.",
+        ),
+    ] = False,
+) -> None:
+    """List every asset and optional model, and its licence.
+
+    Where each one stands: default (inside the package), build (read once to make a
+    file of the package), option (fetched when you choose it), later (not used yet),
+    yours (never fetched; you bring the file).
+    """
+    from slider_jax import licences
+
+    rows = licences.rows()
+    typer.echo(json.dumps(rows, indent=2) if as_json else licences.table())
+    if not commercial:
+        return
+    restricted = licences.restricted()
+    if restricted:
+        verdict = f"Not for commercial use: {', '.join(restricted)}."
+    else:
+        verdict = (
+            "Nothing used here forbids commercial use. "
+            "Files that you bring yourself are not looked at."
+        )
+    typer.echo(verdict, err=as_json)
+    raise typer.Exit(1 if restricted else 0)
+
+
+@data.command("show")
+def data_show(
+    folder: Annotated[pathlib.Path, typer.Argument(help="A folder of open_faces.")],
+    out: Annotated[
+        pathlib.Path, typer.Option(help="Where to write the picture.")
+    ] = pathlib.Path("card.png"),
+) -> None:
+    """Draw the card of a data set again, from its files."""
+    from slider_jax import card
+
+    typer.echo(card.show(folder, out))
+
+
+@bench.command("render")
+def bench_render() -> None:
+    """Images a second of the renderer, at 64 and 128 px, batch 1 and 16."""
+    from slider_jax import bench
+
+    bench.render()
+
+
+@bench.command("data")
+def bench_data(
+    folder: Annotated[pathlib.Path, typer.Argument(help="A folder of open_faces.")],
+) -> None:
+    """Images a second of the loader, beside decoding alone."""
+    from slider_jax import bench
+
+    bench.data(folder)
