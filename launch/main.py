@@ -61,7 +61,7 @@ def parse_flags(argv: list[str]) -> list[str]:
         return app.parse_flags_with_usage(argv)
     except AttributeError as error:
         name = str(error).strip("\"'")
-        sys.exit(_stop(f"there is no {name!r} where the flags look for it."))
+        sys.exit(_stop(f"the config has no {name!r}."))
 
 
 def _stop(error: object) -> int:

@@ -144,3 +144,7 @@ def bench_data(
     from slider_jax import bench
 
     bench.data(folder)
+
+
+if __name__ == "__main__":
+    main()
