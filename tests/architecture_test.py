@@ -141,16 +141,16 @@ def test_mathematics_knows_no_flags_configs_and_disks(path):
 def test_public_functions_are_typed(path):
     if path.is_relative_to(PACKAGE / "systems"):
         return  # the System protocol says it
-    for owner in [tree(path), *_classes(path)]:
+    for owner in [tree(path), *_public_classes(path)]:
         for function in owner.body:
             public = isinstance(function, ast.FunctionDef) and function.name[0] != "_"
             if public:
                 assert _is_typed(function), f"{path.name}: annotate {function.name}."
 
 
-def _classes(path):
-    nodes = ast.walk(tree(path))
-    return [node for node in nodes if isinstance(node, ast.ClassDef)]
+def _public_classes(path):
+    nodes = tree(path).body
+    return [n for n in nodes if isinstance(n, ast.ClassDef) and n.name[0] != "_"]
 
 
 def _is_typed(function):
