@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import os
 import pathlib
 import platform
 import shutil
@@ -65,7 +66,7 @@ def check_assets(folder: pathlib.Path) -> tuple[dict[str, str], list[str]]:
 
 def show(found: dict[str, Any]) -> str:
     """The report for people, ending in a verdict."""
-    packages = "  ".join(f"{k} {v or 'MISSING'}" for k, v in found["packages"].items())
+    packages = " ".join(f"{k}={v or 'MISSING'}" for k, v in found["packages"].items())
     extras = [
         f"  {extra:8}  " + (_pip(missing) if missing else "here")
         for extra, missing in found["missing_extras"].items()
@@ -80,7 +81,12 @@ def show(found: dict[str, Any]) -> str:
         [
             f"slider_jax {found['version']}, Python {found['python']}, "
             f"{found['platform']}",
-            textwrap.fill(f"Packages: {packages}", 88, subsequent_indent="  "),
+            textwrap.fill(
+                f"Packages: {packages}",
+                width=88,
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+            ),
             f"Devices: {', '.join(found['devices']) or 'none'}",
             f"Free disk here: {found['free_disk_gb']} GB",
             "Assets:",
@@ -107,8 +113,10 @@ def _devices() -> tuple[list[str], list[str]]:
             np.ones((1, 1, 4, 4), "f"), np.ones((1, 1, 3, 3), "f"), (1, 1), "SAME"
         )
     except Exception as error:  # whatever a driver or plugin may throw
-        reason = str(error).splitlines()[0]
-        return [], [f"JAX cannot compute here: {reason}"]
+        reason = (str(error) or repr(error)).splitlines()[0]
+        asked = os.environ.get("JAX_PLATFORMS")
+        where = f"on JAX_PLATFORMS={asked}" if asked else "here"
+        return [], [f"JAX cannot compute {where}: {reason}"]
     return [f"{d.platform}:{d.id} {d.device_kind}" for d in devices], []
 
 

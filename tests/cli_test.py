@@ -11,6 +11,7 @@ import sys
 import time
 import types
 
+import jax
 import pytest
 
 import slider_jax
@@ -147,7 +148,16 @@ def test_doctor_reports_a_backend_that_does_not_start():
         text=True,
     )
     assert done.returncode == 1
-    assert "Problem: JAX cannot compute here" in done.stdout
+    assert "Problem: JAX cannot compute on JAX_PLATFORMS=no_such" in done.stdout
+
+
+def test_doctor_reports_a_driver_that_fails_without_a_word(monkeypatch):
+    def fail():
+        raise AssertionError
+
+    monkeypatch.delenv("JAX_PLATFORMS")
+    monkeypatch.setattr(jax, "devices", fail)
+    assert "JAX cannot compute here: AssertionError()" in doctor.report()["problems"]
 
 
 def test_doctor_names_what_is_missing_and_the_line_that_gets_it(monkeypatch):
