@@ -98,6 +98,11 @@ def test_the_seed_decides():
     assert np.abs(one - other).max() > 0.1
 
 
+def test_the_corpus_has_no_better_side():
+    faces = expressions.corpus(np.random.default_rng(0), 40)
+    np.testing.assert_array_equal(faces[:20], faces[20:, sliders.MIRROR])
+
+
 def test_every_kind_and_every_slider_occurs():
     rng = np.random.default_rng(0)
     faces, kinds = zip(

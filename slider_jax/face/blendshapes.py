@@ -42,7 +42,7 @@ class Blendshapes:
 
 
 def _gram(shapes: Blendshapes) -> Float[Array, "k k"]:
-    weighted = shapes.basis * shapes.weight[:, None]
+    weighted = shapes.basis * shapes.weight[None, :, None]
     gram = jnp.tensordot(shapes.basis, weighted, axes=((1, 2), (1, 2)))
     return gram + RIDGE * jnp.eye(len(gram), dtype=gram.dtype)
 

@@ -115,12 +115,17 @@ def sample_speech(rng: np.random.Generator) -> Sliders:
 
 
 def corpus(rng: np.random.Generator, count: int) -> Float[np.ndarray, "n 52"]:
-    """What a face does in a life: expressions, and speech one time in eight."""
-    draws = (
+    """What a face does in a life: expressions, and speech one time in eight.
+
+    The second half is the first in a looking-glass, so that what is learnt from it
+    has no better side.
+    """
+    draws = [
         sample_speech(rng) if rng.random() < SPEECH_SHARE else sample_expression(rng)[0]
-        for _ in range(count)
-    )
-    return np.stack(list(draws))
+        for _ in range((count + 1) // 2)
+    ]
+    faces = np.stack(draws)
+    return np.concatenate([faces, faces[:, MIRROR]])[:count]
 
 
 def _emotion(rng: np.random.Generator, name: str) -> Sliders:
