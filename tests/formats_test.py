@@ -131,7 +131,7 @@ def draw_flame(face):
 
 
 def write_obj(path, vertices, faces=True):
-    lines = [f"v {x} {y} {z}" for x, y, z in vertices]
+    lines = ["v " + " ".join(map(str, vertex)) for vertex in vertices]
     lines += ["vt 0 0", "# a comment"]
     if faces:
         a, b, c, d = 1, 3, 2, 4  # one quad round the middle, and triangles
@@ -152,9 +152,7 @@ def test_basel_2009_is_in_micrometres_and_its_eigenvalues_are_deviations(tmp_pat
 
 def test_triangles_come_out_counter_clockwise_from_outside(tmp_path):
     face = formats.load(write_mat(tmp_path / "01.mat", basel_2009_arrays()))
-    same = {frozenset(t) for t in face.triangles.tolist()}
-    assert same == {frozenset(t) for t in TRIANGLES.tolist()}
-    np.testing.assert_array_equal(outward(MEAN, face.triangles), face.triangles)
+    np.testing.assert_array_equal(face.triangles, TRIANGLES)
     np.testing.assert_array_equal(outward(MEAN, TRIANGLES), TRIANGLES)
 
 
@@ -220,7 +218,7 @@ def test_lsfm_comes_out_in_millimetres_whatever_its_unit(tmp_path, unit):
 @pytest.mark.parametrize("triangles", ["tri", "trilist"])
 def test_4dfab_may_be_spelled_in_many_ways(tmp_path, write, basis, variance, triangles):
     arrays = {
-        "mean": MEAN.reshape(18, 1),
+        "mean": MEAN if basis == "U" else MEAN.reshape(18, 1),
         basis: IDENTITY_BASIS,
         variance: np.diag(IDENTITY_STD**2) if variance == "d" else IDENTITY_STD**2,
         triangles: TRIANGLES + (triangles == "tri"),
@@ -236,6 +234,14 @@ def test_lsfm_takes_4dfabs_expressions(tmp_path, write):
     arrays = {"U": EXPRESSION_BASIS, "d": (EXPRESSION_STD / 1000) ** 2}
     second = write(tmp_path / "4dfab.mat", arrays)
     close(draw(formats.load(model, expressions=second)), mesh())
+    face = formats.load(model, expressions=second, components=2)
+    close(draw(face, EXPRESSION[:2]), mesh(EXPRESSION * [1, 1, 0]))
+
+
+def test_trilist_counts_from_zero_even_where_vertex_zero_has_no_face(tmp_path):
+    arrays = lsfm_arrays() | {"trilist": np.array([[2, 1, 4], [1, 3, 4]])}
+    face = formats.load(write_mat(tmp_path / "lsfm.mat", arrays))
+    np.testing.assert_array_equal(face.triangles, arrays["trilist"])
 
 
 def test_one_basis_of_identities_and_expressions_is_parted(tmp_path):
@@ -414,12 +420,23 @@ def test_a_folder_of_morph_targets_is_named_by_its_files(tmp_path):
     np.testing.assert_array_equal(face.mirror, MIRROR)
 
 
-def test_without_a_neutral_the_first_file_is_it(tmp_path):
-    write_obj(tmp_path / "b.obj", MEAN * 1.1)
-    write_obj(tmp_path / "a.obj", MEAN)
+def test_the_neutral_is_told_by_its_name(tmp_path):
+    write_obj(tmp_path / "c.obj", MEAN * 1.2)
+    write_obj(tmp_path / "d.obj", MEAN * 1.3)
+    assert formats.load(tmp_path).slider_names == ("d",)
+    (tmp_path / "d.obj").unlink()
+    write_obj(tmp_path / "b_neutral_too.obj", MEAN * 1.1)
+    assert formats.load(tmp_path).slider_names == ("c",)
+    write_obj(tmp_path / "neutral.obj", MEAN)
     face = formats.load(tmp_path)
     close(face.mean, MEAN)
-    assert face.slider_names == ("b",)
+    assert face.slider_names == ("b_neutral_too", "c")
+
+
+def test_colours_behind_the_vertices_of_an_obj_file_are_left_out(tmp_path):
+    write_obj(tmp_path / "neutral.obj", MEAN)
+    write_obj(tmp_path / "smile.obj", np.hstack([MEAN, MEAN])[:, :6])
+    close(formats.load(tmp_path).units[0], np.zeros((6, 3)))
 
 
 def test_a_mesh_off_the_middle_still_has_a_mirror():
@@ -518,13 +535,15 @@ def test_what_is_missing_inside_is_said(tmp_path):
 def test_numbers_that_do_not_fit_together_are_refused(tmp_path):
     wrong = {
         "shapePC": IDENTITY_BASIS[:15],
-        "shapeEV": IDENTITY_STD[:2],
+        "shapeEV": IDENTITY_STD[:1],
         "shapeMU": MEAN.reshape(-1)[:-1],
         "tl": TRIANGLES + 2,
     }
     for name, value in wrong.items():
         arrays = basel_2009_arrays() | {name: value}
         fails(write_mat(tmp_path / "01.mat", arrays), "Basel 2009")
+    arrays = basel_2009_arrays() | {"shapeEV": IDENTITY_STD[:1]}
+    fails(write_mat(tmp_path / "01.mat", arrays), "1 eigenvalues for 4 modes")
     arrays = basel_2009_arrays() | {"shapeMU": np.full(18, np.nan)}
     fails(write_mat(tmp_path / "01.mat", arrays), "not all finite")
     arrays = lsfm_arrays() | {"mean": np.zeros(18)}
@@ -562,12 +581,19 @@ def test_a_morph_target_of_another_mesh_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["v 1 2 3", "f 1 2 3", "v 1 2\nf 1 1 1", "v a b c\nf 1 1 1", "f x y z"]
+    "text, reason",
+    {
+        "v 1 2 3": "has no faces",
+        "f 1 2 3": "has no vertices",
+        "v 1 2\nf 1 1 1": "",
+        "v a b c\nf 1 1 1": "could not convert",
+        "f x y z": "invalid literal",
+    }.items(),
 )
-def test_a_broken_obj_file_is_named(tmp_path, text):
+def test_a_broken_obj_file_is_named(tmp_path, text, reason):
     write_obj(tmp_path / "smile.obj", MEAN)
     (tmp_path / "neutral.obj").write_text(text)
-    fails(tmp_path, "neutral.obj is not a Wavefront OBJ mesh")
+    fails(tmp_path, "neutral.obj is not a Wavefront OBJ mesh", reason)
 
 
 def test_faces_beyond_the_vertices_are_refused(tmp_path):

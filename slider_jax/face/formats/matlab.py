@@ -69,7 +69,7 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         return found
     from scipy.io import loadmat
 
-    contents = loadmat(path, appendmat=False, squeeze_me=True)
+    contents = loadmat(path, appendmat=False)
     for name, value in contents.items():
         fields = getattr(getattr(value, "dtype", None), "names", None)
         items = {n: value[n].item() for n in fields} if fields else {name: value}
@@ -112,8 +112,6 @@ def need(arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
 
 def points(flat: np.ndarray) -> Float[np.ndarray, "v 3"]:
     """x1 y1 z1 x2 ... as vertices."""
-    if flat.size % 3 or not flat.size:
-        raise ValueError(f"its mean has {flat.size} numbers, not three a vertex")
     return np.ravel(flat).reshape(-1, 3).astype(np.float32)
 
 
