@@ -174,6 +174,7 @@ ASSETS = (
         "from its authors",
         "yours",
         commercial=False,
+        note="This version cannot read them yet.",
     ),
 )
 
