@@ -35,6 +35,7 @@ setup(
         "orbax-checkpoint>=0.11.33",
         "packaging>=24",
         "pillow>=11",
+        "protobuf>=5",
         "scipy>=1.14",
         "tensorflow-datasets>=4.9.9",
         "tqdm>=4.66",

@@ -166,10 +166,10 @@ def test_setup_asks_for_what_we_import(path):
     """The core for what every import needs, an extra for what may wait."""
     core, extras = _declared()
     if path in MODULES:
-        now = _distributions(imports_at_import_time(path), path)
-        assert now <= core, f"{path.name}: {now - core} must be in install_requires."
-    some_day = _distributions(all_imports(path), path)
-    assert some_day <= core | extras, f"{path.name}: {some_day - core - extras}"
+        missing = _undeclared(imports_at_import_time(path), core, path)
+        assert not missing, f"{path.name}: {missing} must be in install_requires."
+    missing = _undeclared(all_imports(path), core | extras, path)
+    assert not missing, f"{path.name}: {missing} must be in setup.py."
 
 
 @functools.cache
@@ -191,11 +191,11 @@ def _bare(requirements):
     return {name.lower().replace("_", "-") for name in names}
 
 
-def _distributions(modules, path):
-    """Which packages to install for these imports; not Python's own, and not ours."""
+def _undeclared(modules, declared, path):
+    """The imports that are not Python's own, not ours, and in no package declared."""
     ours = {"slider_jax", *(sibling.stem for sibling in path.parent.glob("*.py"))}
     tops = {name.split(".")[0] for name in modules} - ours - sys.stdlib_module_names
-    return _bare(_installed().get(top, [top])[0] for top in tops)
+    return {top for top in tops if not _bare(_installed().get(top, [top])) & declared}
 
 
 @functools.cache
