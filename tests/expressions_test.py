@@ -115,6 +115,14 @@ def test_every_kind_and_every_slider_occurs():
     assert not rest[:, ~np.array(moving)].any()
 
 
+def test_feelings_do_not_wink():
+    rng = np.random.default_rng(0)
+    for _ in range(1500):
+        face, kind = expressions.sample_expression(rng)
+        lids = [face[sliders.INDEX[f"eyeBlink{side}"]] for side in ("Left", "Right")]
+        assert kind not in sliders.EMOTIONS or abs(lids[0] - lids[1]) < 0.3
+
+
 def test_speech_moves_the_mouth_alone():
     still = [
         sliders.INDEX[name]

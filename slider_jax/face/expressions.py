@@ -148,7 +148,7 @@ def _units(rng: np.random.Generator, count: int, both: float) -> Sliders:
     """`count` sliders at random, on both sides with probability `both`."""
     sliders = np.zeros(len(SLIDERS), np.float32)
     for name in rng.choice(UNITS, count, replace=False):
-        value = LIMITS[INDEX[name]] * rng.beta(1.4, 1.3)
+        value = LIMITS[INDEX[name]] * rng.beta(1.6, 1.1)
         sides = [INDEX[name], INDEX[partner(name)]]
         if name in ONE_SIDED or rng.random() > both:
             sides = [sides[rng.integers(2)]]
@@ -164,10 +164,15 @@ def _eyes(rng: np.random.Generator, sliders: Sliders) -> Sliders:
     if rng.random() < 0.5:
         left, up = _gaze(sliders)
         _look(sliders, left + rng.normal(0, 0.4), up + rng.normal(0, 0.25))
-    down = sliders[INDEX["eyeLookDownLeft"]]
     lids = [INDEX["eyeBlinkLeft"], INDEX["eyeBlinkRight"]]
-    droop = rng.choice(
-        (0.0, rng.uniform(0.05, 0.3), rng.uniform(0.6, 1.0)), p=(0.78, 0.17, 0.05)
-    )
-    sliders[lids] = np.maximum(sliders[lids], 0.2 * down + droop)
+    wide = [INDEX["eyeWideLeft"], INDEX["eyeWideRight"]]
+    blink, droop = rng.uniform(0.6, 1.0), rng.uniform(0.05, 0.3)
+    chance = rng.random()
+    if chance < 0.05:
+        sliders[wide] = 0.0  # or the wider of two eyes would stay open: a wink
+        sliders[lids] = np.maximum(sliders[lids], blink)
+    elif not sliders[wide].any():
+        down = 0.2 * sliders[INDEX["eyeLookDownLeft"]]
+        droop = droop if chance < 0.22 else 0.0
+        sliders[lids] = np.maximum(sliders[lids], down + droop)
     return sliders

@@ -67,19 +67,19 @@ def _sides(**weights: float) -> dict[str, float]:
 EMOTIONS = {
     "neutral": {},
     "anger": _sides(
-        **dict(browDown=1.5, eyeSquint=0.5, noseSneer=0.7, cheekSquint=0.2),
+        **dict(browDown=1.4, eyeSquint=0.3, noseSneer=0.7, eyeWide=0.1),
         **dict(mouthPress=0.7, mouthFrown=0.6, mouthShrugLower=0.3, jawForward=0.3),
     ),
     "disgust": _sides(
-        **dict(browDown=0.9, eyeSquint=0.5, noseSneer=1.5, cheekSquint=0.8),
-        **dict(mouthUpperUp=0.9, mouthFrown=0.6, mouthShrugLower=0.4),
+        **dict(browDown=0.6, eyeSquint=0.3, noseSneer=1.5, cheekSquint=0.8),
+        **dict(mouthUpperUp=1.0, mouthFrown=0.4, mouthShrugLower=0.4),
     ),
     "fear": _sides(
         **dict(browInnerUp=1.4, browOuterUp=0.6, browDown=0.3, eyeWide=1.0),
         **dict(mouthStretch=1.4, mouthLowerDown=0.5, jawOpen=0.3),
     ),
     "happiness": _sides(
-        **dict(cheekSquint=0.9, eyeSquint=0.35, mouthSmile=0.9, mouthDimple=0.2),
+        **dict(cheekSquint=0.9, eyeSquint=0.35, mouthSmile=1.0, mouthDimple=0.2),
         **dict(mouthUpperUp=0.35, jawOpen=0.12),
     ),
     "sadness": _sides(
@@ -101,7 +101,7 @@ VISEMES = {
         **dict(mouthRollLower=0.7, mouthShrugLower=0.4),
         **dict(mouthUpperUp=0.5, jawOpen=0.07),
     ),
-    "TH": _sides(tongueOut=0.6, jawOpen=0.4, mouthUpperUp=0.15, mouthLowerDown=0.15),
+    "TH": _sides(tongueOut=0.9, jawOpen=0.4, mouthUpperUp=0.15, mouthLowerDown=0.15),
     "DD": _sides(jawOpen=0.28, tongueOut=0.28, mouthUpperUp=0.12),
     "kk": _sides(jawOpen=0.32, mouthLowerDown=0.12),
     "CH": _sides(mouthFunnel=0.6, mouthPucker=0.4, jawOpen=0.16),
