@@ -29,7 +29,11 @@ class Batch:
 
 def to_float(image: Shaped[Array, "..."]) -> Float[Array, "..."]:
     """0..255 to [-1, 1]. Takes NumPy or JAX arrays, like `to_bytes`."""
-    return image.astype("float32") / 127.5 - 1
+    image = image.astype("float32")
+    # In place where NumPy can: a page of fresh memory costs more than the arithmetic.
+    image /= 127.5
+    image -= 1
+    return image
 
 
 def to_bytes(image: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
