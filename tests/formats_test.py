@@ -83,6 +83,11 @@ def write_mat(path, arrays):
     return path
 
 
+def write_mat_compressed(path, arrays):
+    scipy.io.savemat(path, arrays, do_compression=True)
+    return path
+
+
 def write_mat_73(path, arrays):
     """MATLAB 7.3: HDF5 behind a user block, with columns first."""
     h5py = pytest.importorskip("h5py")
@@ -212,7 +217,7 @@ def test_lsfm_comes_out_in_millimetres_whatever_its_unit(tmp_path, unit):
     np.testing.assert_array_equal(face.triangles, TRIANGLES)
 
 
-@pytest.mark.parametrize("write", [write_mat, write_mat_73])
+@pytest.mark.parametrize("write", [write_mat, write_mat_compressed, write_mat_73])
 @pytest.mark.parametrize("basis", ["U", "components"])
 @pytest.mark.parametrize("variance", ["d", "eigenvalues", "EV"])
 @pytest.mark.parametrize("triangles", ["tri", "trilist"])
@@ -261,6 +266,24 @@ def test_a_struct_gives_its_fields(tmp_path):
         "faces": TRIANGLES + 1,
     }
     close(draw(formats.load(write_mat(tmp_path / "f.mat", {"fmod": fields}))), mesh())
+
+
+def test_whole_numbers_of_matlab_are_doubles(tmp_path):
+    """It stores 1 and 25 as bytes, of which NumPy would take half-precision roots."""
+    arrays = lsfm_arrays() | {"eigenvalues": np.array([3.0, 2, 2, 2])}
+    path = write_mat(tmp_path / "lsfm.mat", arrays | {"mean": MEAN.reshape(-1)})
+    raw = path.read_bytes()
+    wide = struct.pack("<II", 9, 32) + arrays["eigenvalues"].tobytes()
+    narrow = struct.pack("<II", 2, 4) + bytes([3, 2, 2, 2]) + bytes(4)
+    assert raw.count(wide) == 1
+    end = raw.index(wide)
+    start = raw.rindex(struct.pack("<I", 14), 0, end)  # its size, four bytes later
+    size = struct.unpack_from("<I", raw, start + 4)[0] - len(wide) + len(narrow)
+    raw = raw[: start + 4] + struct.pack("<I", size) + raw[start + 8 :]
+    path.write_bytes(raw.replace(wide, narrow))
+    face = formats.load(path)
+    norm = np.linalg.norm(face.identities.reshape(4, -1), axis=1)
+    np.testing.assert_allclose(norm, np.sqrt([3, 2, 2, 2]), rtol=1e-5)
 
 
 # ------------------------------------------------------------------------------- FLAME
@@ -503,6 +526,29 @@ def test_truncated_files_get_one_sentence(tmp_path, keep):
         raw = path.read_bytes()
         path.write_bytes(raw[: int(keep * len(raw))])
         fails(path, "is not a", word if keep > 0.1 else "")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_do_no_worse_than_a_sentence(tmp_path):
+    """Some bytes changed at random; a type code that lies crashed SciPy's reader."""
+    pickled = tmp_path / "flame.pkl"
+    pickled.write_bytes(
+        pickle.dumps(flame_arrays() | {"shapedirs": np.ones((6, 3, 9))})
+    )
+    refused = 0
+    for path in (pickled, write_mat(tmp_path / "01.mat", basel_2009_arrays())):
+        raw = path.read_bytes()
+        for _ in range(150):
+            damaged = bytearray(raw)
+            for at in RNG.integers(len(raw), size=3):
+                damaged[at] = RNG.integers(256)
+            path.write_bytes(damaged)
+            try:
+                formats.load(path)
+            except ValueError as error:
+                assert str(path) in str(error) and "\n" not in str(error)
+                refused += 1
+    assert 100 < refused < 300
 
 
 def test_noise_with_a_known_ending_gets_one_sentence(tmp_path):

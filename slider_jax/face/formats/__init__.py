@@ -14,11 +14,11 @@
 
 import pathlib
 
-from slider_jax.face.formats.basel import basel_2009, basel_2017
+from slider_jax.face.formats.basel import basel_2017
 from slider_jax.face.formats.flame import flame
-from slider_jax.face.formats.lsfm import lsfm
-from slider_jax.face.formats.matlab import array_names, is_hdf5, reading
+from slider_jax.face.formats.matlab import is_hdf5
 from slider_jax.face.formats.objects import NEUTRAL, ict_facekit, morph_targets
+from slider_jax.face.formats.principal import matlab_model
 from slider_jax.face.model import FaceModel
 
 EXPECTED = (
@@ -43,7 +43,7 @@ def load(
     if not path.exists():
         raise FileNotFoundError(f"There is no {path}; give {EXPECTED}.")
     reader = recognise(path)
-    if reader in (basel_2009, lsfm):
+    if reader is matlab_model:
         return reader(path, expressions=expressions, components=components)
     if expressions is not None:
         raise ValueError(
@@ -64,9 +64,8 @@ def recognise(path: pathlib.Path):
         start = file.read(16)
     if start.startswith((b"PK\x03\x04", b"\x80")) or path.suffix == ".pkl":
         return flame
-    if path.suffix != ".mat" and not start.startswith(b"MATLAB") and is_hdf5(path):
-        return basel_2017
     if path.suffix == ".mat" or start.startswith(b"MATLAB"):
-        with reading(path, "a MATLAB file"):
-            return basel_2009 if "shapemu" in array_names(path) else lsfm
+        return matlab_model
+    if is_hdf5(path):
+        return basel_2017
     raise ValueError(f"{path} is no face model we know; give {EXPECTED}.")

@@ -1,9 +1,8 @@
-"""The Basel Face Models of 2009 and 2017."""
+"""The Basel Face Model of 2017. That of 2009 is in `principal.py`."""
 
 import pathlib
 
 from slider_jax.face.formats.assemble import assemble
-from slider_jax.face.formats.lsfm import matlab_model
 from slider_jax.face.formats.matlab import (
     plain,
     points,
@@ -13,8 +12,7 @@ from slider_jax.face.formats.matlab import (
 )
 from slider_jax.face.model import FaceModel
 
-EXPECTED_2009 = "a Basel 2009 model (a .mat with shapeMU, shapePC, shapeEV and tl)"
-EXPECTED_2017 = (
+EXPECTED = (
     "a Basel 2017 model (an .h5 with shape/model/mean, pcaBasis and pcaVariance, "
     "expression/model and shape/representer/cells)"
 )
@@ -26,22 +24,12 @@ SPELLING = {
 }
 
 
-def basel_2009(
-    path: str | pathlib.Path,
-    *,
-    expressions: str | pathlib.Path | None = None,
-    components: int = 30,
-) -> FaceModel:
-    """01_MorphableModel.mat, in micrometres; its shapeEV are standard deviations."""
-    return matlab_model(path, EXPECTED_2009, 1e-3, expressions, components)
-
-
 def basel_2017(path: str | pathlib.Path, *, components: int = 30) -> FaceModel:
     """model2017-1_*.h5, in millimetres. Its mean expression is left out.
 
     Basel adds it to every face; here zero is the neutral one.
     """
-    with reading(path, EXPECTED_2017):
+    with reading(path, EXPECTED):
         import h5py
 
         with h5py.File(path, "r") as file:

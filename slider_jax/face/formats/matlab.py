@@ -9,6 +9,8 @@ import pathlib
 import numpy as np
 from jaxtyping import Float, Int
 
+from slider_jax.face.formats.matlab5 import read_mat5
+
 TRIANGLES = ("trilist", "tl", "tri", "faces", "triangles")
 VARIANCES = ("eigenvalues", "eigenvalue", "d", "ev", "lambda")
 IDENTITY_SPELLING = {
@@ -67,31 +69,7 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
         return found
-    from scipy.io import loadmat
-
-    contents = loadmat(path, appendmat=False)
-    for name, value in contents.items():
-        fields = getattr(getattr(value, "dtype", None), "names", None)
-        items = {n: value[n].item() for n in fields} if fields else {name: value}
-        for field, array in items.items():
-            array = np.asarray(array)
-            if array.dtype.kind in "biuf":
-                found[plain(field)] = array
-    return found
-
-
-def array_names(path: pathlib.Path) -> set[str]:
-    """The names in a MATLAB file, without reading hundreds of megabytes."""
-    if is_hdf5(path):
-        import h5py
-
-        names = []
-        with h5py.File(path, "r") as file:
-            file.visit(names.append)
-        return {plain(name.split("/")[-1]) for name in names}
-    from scipy.io import whosmat
-
-    return {plain(name) for name, *_ in whosmat(path, appendmat=False)}
+    return {plain(name): array for name, array in read_mat5(path).items()}
 
 
 def plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""LSFM, 4DFAB, and other principal components in a MATLAB file."""
+"""Principal components in a MATLAB file: Basel 2009, LSFM, 4DFAB and others."""
 
 import pathlib
 
@@ -23,33 +23,28 @@ EXPECTED = (
     "an LSFM or 4DFAB model (a .mat with mean, components or U, eigenvalues or d, and "
     "trilist or tri)"
 )
+EXPECTED_BASEL = "a Basel 2009 model (a .mat with shapeMU, shapePC, shapeEV and tl)"
 MEANS = ("mean", "shapemu", "mu", "meanshape", "mushape")
 
 
-def lsfm(
+def matlab_model(
     path: str | pathlib.Path,
     *,
     expressions: str | pathlib.Path | None = None,
     components: int = 30,
 ) -> FaceModel:
-    """Identities of LSFM, with 4DFAB's or other `expressions` of the same mesh.
+    """Any model of a mean, modes and eigenvalues, whatever they are called.
 
-    Files that hold both, side by side (id_basis and exp_basis) or in one basis
-    (n_trunc_ids), keep theirs unless `expressions` is given.
+    Basel 2009 (01_MorphableModel.mat) is known by its shapeMU: it is in micrometres,
+    and its shapeEV are deviations. Elsewhere the unit is guessed. `expressions` are of
+    the same mesh and unit, see `expression_file`. Files that hold both, side by side
+    (id_basis and exp_basis) or in one basis (n_trunc_ids), keep theirs without.
     """
-    return matlab_model(path, EXPECTED, None, expressions, components)
-
-
-def matlab_model(
-    path: str | pathlib.Path,
-    expected: str,
-    millimetres: float | None,
-    expressions: str | pathlib.Path | None,
-    components: int,
-) -> FaceModel:
-    """Any model of a mean, modes and eigenvalues, whatever they are called."""
-    with reading(path, expected):
+    with reading(path, "a whole MATLAB file"):
         arrays = read_arrays(pathlib.Path(path))
+    basel = "shapemu" in arrays
+    expected = EXPECTED_BASEL if basel else EXPECTED
+    with reading(path, expected):
         mean = points(need(arrays, MEANS))
         identities = scaled_modes(arrays, IDENTITY_SPELLING, len(mean))
         triangles = read_triangles(arrays, len(mean))
@@ -68,7 +63,11 @@ def matlab_model(
                 triangles = _among(triangles, keep)
     with reading(path, expected):
         return assemble(
-            mean, identities, own[:components], triangles, millimetres=millimetres
+            mean,
+            identities,
+            own[:components],
+            triangles,
+            millimetres=1e-3 if basel else None,
         )
 
 
