@@ -164,10 +164,25 @@ def test_sparse_components_come_with_their_mirror_images(strip):
     np.testing.assert_allclose(opposite, basis[::-1], atol=1e-9)
 
 
-def test_parts_that_no_edge_joins_are_far_apart():
-    rest = np.array(
-        [[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 1]]
+def test_the_strongest_component_comes_first_and_faces_mostly_go_its_way(strip):
+    coefficients, units, _, *mesh = strip
+    middle = 2.0 * np.exp(-((mesh[1][:, :1] / 40) ** 2)) * [0, 0, 5.0]
+    lift = np.abs(np.random.default_rng(1).normal(size=100))
+    fit = components.sparse(
+        np.column_stack([np.abs(coefficients), np.concatenate([lift, lift])]),
+        np.concatenate([units, middle[None]]),
+        *(3, *mesh),
     )
-    triangles = np.array([[0, 1, 2], [3, 4, 5]])
-    support = components._support_maps(rest, triangles, 0.5, 1.5)
-    np.testing.assert_allclose(support(0), [0, 0.5, 0.5, 1, 1, 1])
+    assert np.all(fit.activations.sum(axis=0) > 0)
+    energy = fit.shapes.scale * np.linalg.norm(fit.shapes.basis, axis=(1, 2))
+    assert np.all(np.diff(energy) <= 1e-9 * energy[0]) and energy[0] > 2 * energy[-1]
+
+
+def test_distance_runs_along_edges_and_parts_not_joined_are_far():
+    rest = np.array(
+        [[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1], [1, 0, 1]]
+    )
+    triangles = np.array([[0, 1, 2], [1, 3, 2], [4, 5, 5]])
+    support = components._support_maps(rest, triangles, 0.5, 2.5)
+    np.testing.assert_allclose(support(0), [0, 0.25, 0.25, 0.75, 1, 1])
+    np.testing.assert_allclose(support(1)[2], (np.sqrt(2) - 0.5) / 2)
