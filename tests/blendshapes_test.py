@@ -152,6 +152,12 @@ def test_scale_is_the_usual_motion_of_the_most_moved_vertex(strip, weight):
     assert np.sqrt(np.mean(error**2)) < 0.1  # mm, of bumps of 5
 
 
+def test_a_vertex_of_no_weight_stays_still(strip):
+    weight = np.where(strip[4][:, 0] == 0, 0.0, strip[3])
+    basis = components.sparse(*strip[:3], weight, *strip[4:]).shapes.basis
+    assert np.isfinite(basis).all() and not basis[:, weight == 0].any()
+
+
 def test_more_sparsity_moves_fewer_vertices(strip):
     moved = lambda fit: np.count_nonzero(np.linalg.norm(fit.shapes.basis, axis=2))
     weak, strong = (components.sparse(*strip, sparsity=s) for s in (1e-4, 0.1))

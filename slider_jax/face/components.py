@@ -88,7 +88,7 @@ def sparse(
     measured along the surface, to `sparsity` per sample beyond `far` mm. Components
     come by explained variance, `scale` is the root mean square of an activation times
     the largest motion it makes, and the direction that faces take more is positive.
-    `weight` must be positive.
+    A vertex of no weight stays still.
 
     Each component is its own mirror image or has one beside it, so that a face can be
     flipped exactly: the corpus must hold the mirror image of every sample.
@@ -113,7 +113,7 @@ def sparse(
         error = data.squared_error(activations, parts)
         objective.append(error + np.sum(limits * np.linalg.norm(parts, axis=2)))
 
-    parts = parts * (unit / stretch)
+    parts = parts * (unit / np.maximum(stretch, 1e-12))
     reach = np.linalg.norm(parts, axis=2).max(axis=1)
     if not reach.all():
         raise ValueError(f"Only {np.sum(reach > 0)} of {count} components move.")
