@@ -68,7 +68,7 @@ class FaceModel:
 
     def reflect(self, mesh: Float[Array, "v 3"]) -> Float[Array, "v 3"]:
         """The mesh in a looking-glass, its vertices back in their own order."""
-        return mesh[self.mirror] * jnp.array([-1.0, 1.0, 1.0])
+        return mesh[self.mirror] * jnp.array([[-1.0, 1.0, 1.0]])
 
     def mirror_matrix(self, shapes: Blendshapes) -> Float[Array, "k k"]:
         """F = U⁺ M U: parameters of the flipped face are F @ parameters."""
