@@ -151,6 +151,8 @@ def test_basel_2009_is_in_micrometres_and_its_eigenvalues_are_deviations(tmp_pat
     face = formats.load(write_mat(tmp_path / "01.mat", basel_2009_arrays()))
     close(face.mean, MEAN)
     close(face.neutral(jnp.asarray(IDENTITY)), mesh(np.zeros(3)))
+    giant = basel_2009_arrays() | {"shapeMU": 10 * MICROMETRES * MEAN.reshape(18, 1)}
+    close(formats.load(write_mat(tmp_path / "giant.mat", giant)).mean, 10 * MEAN)
     assert face.expression.basis.shape == face.speech.basis.shape == (0, 6, 3)
     assert face.units.shape == (0, 6, 3) and face.slider_names == ()
 
@@ -258,6 +260,14 @@ def test_one_basis_of_identities_and_expressions_is_parted(tmp_path):
     close(draw(formats.load(write_mat(tmp_path / "both.mat", arrays))), mesh())
 
 
+def test_compressed_and_plain_arrays_may_share_a_file(tmp_path):
+    arrays = lsfm_arrays()
+    rest = write_mat(tmp_path / "rest.mat", {"trilist": arrays.pop("trilist")})
+    path = write_mat_compressed(tmp_path / "lsfm.mat", arrays)
+    path.write_bytes(path.read_bytes() + rest.read_bytes()[128:])
+    np.testing.assert_array_equal(formats.load(path).triangles, TRIANGLES)
+
+
 def test_a_struct_gives_its_fields(tmp_path):
     fields = {
         "mean": MEAN.reshape(18, 1),
@@ -265,7 +275,9 @@ def test_a_struct_gives_its_fields(tmp_path):
         "exp_basis": EXPRESSION_BASIS * EXPRESSION_STD,
         "faces": TRIANGLES + 1,
     }
-    close(draw(formats.load(write_mat(tmp_path / "f.mat", {"fmod": fields}))), mesh())
+    cell = np.array([np.ones(2), "x"], object)
+    arrays = {"about": "a text", "cell": cell, "fmod": fields | {"by": "us", "c": cell}}
+    close(draw(formats.load(write_mat(tmp_path / "f.mat", arrays))), mesh())
 
 
 def test_whole_numbers_of_matlab_are_doubles(tmp_path):
@@ -526,6 +538,18 @@ def test_truncated_files_get_one_sentence(tmp_path, keep):
         raw = path.read_bytes()
         path.write_bytes(raw[: int(keep * len(raw))])
         fails(path, "is not a", word if keep > 0.1 else "")
+    fails(
+        tmp_path / "01.mat", "whole MATLAB file: " + "it ends too soon" * (keep > 0.1)
+    )
+
+
+def test_a_type_that_matlab_does_not_have_is_damage(tmp_path):
+    path = write_mat(tmp_path / "01.mat", basel_2009_arrays())
+    mean = struct.pack("<II", 7, 72)  # single precision, 18 of them
+    raw = path.read_bytes()
+    assert raw.count(mean) == 1
+    path.write_bytes(raw.replace(mean, struct.pack("<II", 99, 72)))
+    fails(path, "it is damaged")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -552,7 +576,7 @@ def test_damaged_files_do_no_worse_than_a_sentence(tmp_path):
 
 
 def test_noise_with_a_known_ending_gets_one_sentence(tmp_path):
-    for ending, word in {"mat": "MATLAB", "pkl": "FLAME"}.items():
+    for ending, word in {"mat": "version 5 or 7.3", "pkl": "FLAME"}.items():
         path = tmp_path / f"noise.{ending}"
         path.write_bytes(RNG.bytes(2000))
         fails(path, word)
