@@ -13,6 +13,7 @@
 """
 
 import pathlib
+from collections.abc import Callable
 
 from slider_jax.face.formats.basel import basel_2017
 from slider_jax.face.formats.flame import flame
@@ -55,7 +56,7 @@ def load(
     return reader(path, components=components)
 
 
-def recognise(path: pathlib.Path):
+def recognise(path: pathlib.Path) -> Callable[..., FaceModel]:
     """The function that reads this file or folder."""
     if path.is_dir():
         inside = (path / NEUTRAL, path / "FaceXModel" / NEUTRAL)

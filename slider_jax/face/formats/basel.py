@@ -4,6 +4,7 @@ import pathlib
 
 from slider_jax.face.formats.assemble import assemble
 from slider_jax.face.formats.matlab import (
+    need,
     plain,
     points,
     read_triangles,
@@ -34,7 +35,7 @@ def basel_2017(path: str | pathlib.Path, *, components: int = 30) -> FaceModel:
 
         with h5py.File(path, "r") as file:
             shape = _group(file, "shape/model")
-            mean = points(shape["mean"])
+            mean = points(need(shape, ("mean",)))
             identities = scaled_modes(shape, SPELLING, len(mean))
             expressions = identities[:0]
             if "expression/model" in file:

@@ -5,6 +5,7 @@ Spellings differ between releases, so names are compared without case and unders
 
 import contextlib
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -34,7 +35,7 @@ EXPRESSION_FILE_SPELLING = {
 
 
 @contextlib.contextmanager
-def reading(path: str | pathlib.Path, expected: str):
+def reading(path: str | pathlib.Path, expected: str) -> Iterator[None]:
     """Whatever a user's file does to its reader becomes one sentence that names it."""
     try:
         yield
@@ -76,7 +77,9 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "")
 
 
-def first_of(arrays: dict[str, np.ndarray], names: tuple[str, ...]):
+def first_of(
+    arrays: dict[str, np.ndarray], names: tuple[str, ...]
+) -> np.ndarray | None:
     """The first of these spellings that is there, or None."""
     return next((arrays[name] for name in names if name in arrays), None)
 
