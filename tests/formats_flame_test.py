@@ -78,6 +78,8 @@ def test_flame_is_read_from_an_npz(tmp_path):
     face = formats.load(tmp_path / "flame.npz", components=5)
     close(draw_flame(face), mesh())
     assert len(face.expression.scale) == 5
+    np.savez(tmp_path / "giant.npz", **flame_arrays() | {"v_template": MEAN / 100})
+    close(formats.load(tmp_path / "giant.npz").mean, 10 * MEAN)
 
 
 class Runs:

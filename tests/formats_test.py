@@ -89,6 +89,8 @@ def test_basel_2017_brings_its_expressions(tmp_path):
     close(draw(face), mesh())
     close(face.mean, MEAN)
     np.testing.assert_array_equal(face.mirror, MIRROR)
+    giant = write_basel_2017(tmp_path / "giant.h5", size=10)
+    close(formats.load(giant).mean, 10 * MEAN)
     assert (
         len(formats.load(tmp_path / "model2017.h5", components=2).expression.scale) == 2
     )

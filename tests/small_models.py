@@ -90,10 +90,10 @@ def write_mat_73(path, arrays):
     return path
 
 
-def write_basel_2017(path, leave_out=()):
+def write_basel_2017(path, leave_out=(), size=1):
     h5py = pytest.importorskip("h5py")
     arrays = {
-        "shape/model/mean": MEAN.reshape(-1),
+        "shape/model/mean": size * MEAN.reshape(-1),
         "shape/model/pcaBasis": IDENTITY_BASIS,
         "shape/model/pcaVariance": IDENTITY_STD**2,
         "shape/representer/cells": TRIANGLES.T,

@@ -19,7 +19,7 @@ STRUCT, DOUBLE, SINGLE, LAST_CLASS = 2, 6, 7, 15
 def read_mat5(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Every numeric array by its own name, which must be unique, structs and all."""
     raw = memoryview(path.read_bytes())
-    if raw[:6] != b"MATLAB" or raw[126:128] != b"IM":  # MI would be big-endian
+    if raw[126:128] != b"IM":  # MI would be big-endian
         raise ValueError("it is not of version 5 or 7.3")
     found = {}
     for kind, data in _elements(raw[128:]):
