@@ -1,0 +1,68 @@
+"""How fast this machine is. Rivals take turns, so that a busy minute hits them all."""
+
+import io
+import os
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+TURNS, SECONDS = 5, 0.7  # how often, and how long a turn
+
+
+def data(folder: str | os.PathLike) -> None:
+    """Prints images a second of the loader, beside decoding alone."""
+    from slider_jax import data, open_faces
+
+    shards = open_faces.plan(open_faces.recipe_of(folder))
+    split = max(shard.split for shard in shards)  # the unpaired one if there is one
+    faces = data.open_split(folder, split)
+    rows = range(min(1000, len(faces)))
+    encoded = [faces.row(i)["image"].bytes_list.value[0] for i in rows]
+    batch, images = dict(batch_size=16, n_critic=5), 80
+    if not split.endswith("_unpaired"):
+        images *= 2
+
+    def decode() -> int:
+        for picture in encoded:
+            np.asarray(Image.open(io.BytesIO(picture)))
+        return len(encoded)
+
+    def loader(**options) -> Callable[[], int]:
+        stream = data.stream(folder, split, seed=0, **batch, **options)
+
+        def step() -> int:
+            next(stream)
+            return images
+
+        return step
+
+    rivals = {
+        "decoding alone, one thread": decode,
+        "loader, one thread": loader(),
+        "loader, two workers": loader(workers=2),
+        "loader, cached": loader(cache=True),
+    }
+    size = sum(map(len, encoded)) / len(encoded) / 1024
+    print(f"{split}: {faces.size} px, {size:.1f} KiB a picture, {os.cpu_count()} cores")
+    rates = _turns(rivals)
+    for name, rate in rates.items():
+        ratio = rate / rates["decoding alone, one thread"]
+        print(f"{name:<28} {rate:>8,.0f} images/s  {ratio:5.2f} of decoding")
+
+
+def _turns(rivals: dict[str, Callable[[], int]]) -> dict[str, float]:
+    """The median over the turns of what each rival does a second."""
+    rates = {name: [] for name in rivals}
+    for _ in range(TURNS):
+        for name, work in rivals.items():
+            for _ in range(8):  # what lay ready in a buffer does not count
+                work()
+            done, start = 0, time.perf_counter()
+            while time.perf_counter() < start + SECONDS:
+                done += work()
+            rates[name].append(done / (time.perf_counter() - start))
+            time.sleep(0.3)  # the buffers fill up again, in nobody's time
+    return {name: statistics.median(some) for name, some in rates.items()}
