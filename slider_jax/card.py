@@ -18,11 +18,12 @@ from slider_jax.face.expressions import KINDS
 from slider_jax.face.sliders import SLIDERS
 
 BINS = 25  # odd, so that zero has a bar of its own
+REST = 0.02  # nearer to zero than this, a face does not move
 # Of each vector: a title, what its numbers are called, and the ends of their axis.
 PANELS = {
     "expression": ("Expression components", range(1, EXPRESSION + 1), -1.0, 1.0),
     "speech": ("Speech components", range(1, SPEECH + 1), -1.0, 1.0),
-    "sliders": ("Named sliders", SLIDERS, 0.0, 1.5),
+    "sliders": ("Named sliders", SLIDERS, -0.5, 1.5),
     "pose": ("Pose, degrees", ("yaw", "pitch", "roll"), -60.0, 60.0),
 }
 
@@ -56,12 +57,13 @@ def count(folder: str | os.PathLike) -> dict[str, Any]:
     """The numbers of the card; JSON can hold them.
 
     Parameters are counted without the neutrals of pairs, which are zero by design.
-    Histograms leave out what is exactly zero, for most sliders of a face are; `zeros`
-    and `ends` are the fractions at zero, and at an end of the axis or beyond.
+    Histograms leave out what is at rest, as most sliders of a face are; `rest` and
+    `ends` are the fractions within REST of zero, and at the axis' upper end, up to
+    sign, or beyond.
     """
     splits, total = {}, 0
     counts = {name: np.zeros((len(p[1]), BINS), int) for name, p in PANELS.items()}
-    zeros, ends = collections.Counter(), collections.Counter()
+    rest, ends = collections.Counter(), collections.Counter()
     for split in _splits(folder):
         faces = data.open_split(folder, split)
         table = faces.columns(("identity", "session", "take", "kind", *PANELS))
@@ -78,15 +80,14 @@ def count(folder: str | os.PathLike) -> dict[str, Any]:
         table["pose"] = np.degrees(table["pose"])
         for name, (_, _, low, high) in PANELS.items():
             values = table[name][moved]
-            zeros[name] += (values == 0).sum(axis=0)
+            rest[name] += (np.abs(values) < REST).sum(axis=0)
             ends[name] += (np.abs(values) >= high).sum(axis=0)
             for bars, column in zip(counts[name], values.T, strict=True):
-                bars += np.histogram(
-                    column[column != 0].clip(low, high), BINS, (low, high)
-                )[0]
+                moving = column[np.abs(column) >= REST].clip(low, high)
+                bars += np.histogram(moving, BINS, (low, high))[0]
     parameters = {
         name: dict(
-            zeros=(zeros[name] / total).tolist(),
+            rest=(rest[name] / total).tolist(),
             ends=(ends[name] / total).tolist(),
             counts=counts[name].tolist(),
         )
@@ -150,17 +151,15 @@ def histograms(card: dict[str, Any]) -> Image.Image:
     for name, (title, labels, low, high) in PANELS.items():
         draw.text((MARGIN, top), title, INK, _font(17))
         found = card["parameters"][name]
-        panels = zip(
-            labels, found["counts"], found["zeros"], found["ends"], strict=True
-        )
-        for i, (label, counts, zeros, ends) in enumerate(panels):
+        panels = zip(labels, found["counts"], found["rest"], found["ends"], strict=True)
+        for i, (label, counts, rest, ends) in enumerate(panels):
             row, column = divmod(i, COLUMNS)
             at = MARGIN + column * width, top + 34 + row * height
             _panel(draw, at, str(label), counts, (low, high))
-            note = f"{ends:.1%} at ends" if ends > zeros else f"{zeros:.0%} zero"
-            if max(zeros, ends) >= 0.0005:
+            note = f"{ends:.1%} at ends" if ends > rest else f"{rest:.0%} rest"
+            if max(rest, ends) >= 0.0005:
                 corner = at[0] + width - 14, at[1]
-                ink = ALARM if ends > zeros else FAINT
+                ink = ALARM if ends > rest else FAINT
                 draw.text(corner, note, ink, _font(11), anchor="ra")
         top += rows[name] * height + 48
     return canvas

@@ -1,0 +1,60 @@
+"""The command that makes a set, with a renderer that draws grey."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import tensorflow_datasets as tfds
+
+DATA_PREP = pathlib.Path(__file__).parent.parent / "data_prep"
+GREY = f"""
+import sys
+sys.path.insert(0, {str(DATA_PREP)!r})
+import numpy as np
+from absl import app
+from slider_jax.face import sessions
+
+class Renderer:
+    def __init__(self, *, size, seed):
+        self.size = size
+
+    def rows(self, identity, session, takes):
+        grey = np.full((self.size, self.size), 10 * identity + takes, np.uint8)
+        zeros = lambda *shape: np.zeros(shape, np.float32)
+        for take in range(takes):
+            yield dict(
+                image=np.stack([grey] * 3, axis=-1), mask=grey, kind="neutral",
+                expression=zeros(30), speech=zeros(10), sliders=zeros(52),
+                landmarks=zeros(68, 2), pose=zeros(3),
+            )
+
+sessions.Renderer = Renderer
+import render_faces
+app.run(render_faces.main)
+"""
+
+
+def run(*flags):
+    command = [sys.executable, "-c", GREY, *flags]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_two_shards_make_a_whole_set_with_its_card(tmp_path):
+    flags = f"--out={tmp_path} --identities=6 --expressions=2 --unpaired=7 --size=16"
+    first, second = (run(*flags.split(), f"--shard={i}/2") for i in range(2))
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert "when the other shards are" in first.stdout and "is whole" in second.stdout
+    splits = json.loads((tmp_path / "card.json").read_text())["splits"]
+    assert [split["rows"] for split in splits.values()] == [15, 3, 6, 1]
+    paired = tfds.builder_from_directory(tmp_path).as_data_source("train_paired")
+    assert abs(int(paired[3]["image"].mean()) - (10 * 1 + 3)) <= 1
+    assert "blend" in (tmp_path / "card.md").read_text()
+
+
+def test_a_wrong_flag_is_one_sentence(tmp_path):
+    for flag in ("--shard=2/2", "--quality=80"):
+        found = run(f"--out={tmp_path}", flag)
+        assert found.returncode == 2 and flag in found.stderr
+        assert found.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
