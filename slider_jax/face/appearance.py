@@ -170,7 +170,7 @@ def _strands(key, look, side):
     """Height of hair [side side] in [0, 1]: streaks from the crown, or curls."""
     k = jax.random.split(key, 4)
     shape = (side, side)
-    straight = _noise(k[0], shape, (side // 32, side)) + 0.35 * _noise(
+    straight = _noise(k[0], shape, (side // 32, side)) + 0.25 * _noise(
         k[1], shape, (5, side // 8)
     )
     curls = _noise(k[2], shape, (side // 3, side // 3)) + 0.5 * _noise(
@@ -183,7 +183,7 @@ def _strands(key, look, side):
 def _hair(look, strands):
     """Strand colours, and the height as alpha."""
     streak = jnp.roll(strands, 37, 1)
-    shade = 0.55 + 0.6 * strands + 0.25 * (streak - 0.5)
+    shade = 0.65 + 0.6 * strands + 0.3 * (streak - 0.5)
     colour = look.hair * shade[..., None]
     return jnp.concatenate([colour, strands[..., None]], -1)
 
@@ -192,7 +192,8 @@ def _roots(key, look, colour, place, scalp, strands):
     """Skin under hair takes its colour, thinning out at an uneven hairline."""
     uneven = _noise(key, scalp.shape, (40, 40))
     strand = layout.sample(strands[..., None], crown_coordinates(place))[..., 0]
-    edge = scalp - look.hairline + 0.035 * uneven + 0.22 * (strand - 0.5)
+    loose = 0.22 - 0.16 * look.curl
+    edge = scalp - look.hairline + 0.035 * uneven + loose * (strand - 0.5)
     cover = _ramp(edge, -0.05, 0.12) * (1 - look.bald)
     shadow = _ramp(edge, -0.35, 0.1) * (1 - look.bald)
     shaven = _ramp(scalp - look.hairline, -0.05, 0.2) * look.bald * look.stubble
@@ -217,14 +218,14 @@ def _eye(key, look, side):
     fibre = _noise(key, (16, 256), (5, 90))
     uv = jnp.stack([turn / (2 * jnp.pi) + 0.5, radius / IRIS], -1)
     fibre = layout.sample(fibre[..., None], uv)[..., 0]
-    white = jnp.array([0.87, 0.84, 0.82]) * (1 - 0.15 * _ramp(radius, 0.55, 1.0))[
-        ..., None
-    ]
+    white = (
+        jnp.array([0.87, 0.84, 0.82]) * (1 - 0.15 * _ramp(radius, 0.55, 1.0))[..., None]
+    )
     white *= 1 - 0.12 * _ramp(jnp.abs(x), 0.5, 1.0)[..., None] * jnp.array([0, 1, 1])
     depth = 1.15 - 0.4 * radius / IRIS + 0.16 * fibre
-    iris = look.iris * (depth * (0.3 + 0.7 * _ramp(radius, IRIS, IRIS * 0.82)))[
-        ..., None
-    ]
+    iris = (
+        look.iris * (depth * (0.3 + 0.7 * _ramp(radius, IRIS, IRIS * 0.82)))[..., None]
+    )
     colour = _mix(white, iris, _ramp(radius, IRIS + 0.03, IRIS - 0.03))
     pupil = IRIS * look.pupil
     colour = _mix(colour, jnp.full(3, 0.02), _ramp(radius, pupil + 0.04, pupil - 0.02))
@@ -232,10 +233,11 @@ def _eye(key, look, side):
 
 
 def _lash(key, look, width):
+    """Dense at the roots, single hairs at the tips."""
     rows, columns = width // 8, width // 4
-    hairs = _noise(key, (rows, columns), (3, columns // 2))
+    hairs = _noise(key, (rows, columns), (2, columns // 2))
     _, y = _grid(rows, columns)
-    alpha = jnp.clip(0.4 + 0.35 * hairs - 0.3 * jnp.abs(y), 0, 1)
+    alpha = jnp.clip(0.62 + 0.15 * hairs - 0.3 * (y + 1), 0, 1)
     colour = jnp.broadcast_to(look.hair * 0.25, (rows, columns, 3))
     return jnp.concatenate([colour, alpha[..., None]], -1)
 

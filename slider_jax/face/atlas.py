@@ -72,7 +72,10 @@ def corner_uv(
         for upper in (False, True):
             lash = of("lash") & (np.sign(corners[..., 0].mean(1)) == side)
             lash &= (corners[..., 1].mean(1) > centre[1] + 1.0) == upper
-            uv[lash] = in_block("lash", *_stretch(source_uv[lash]))
+            across, _ = _stretch(source_uv[lash])
+            ahead = corners[lash][..., 2]  # tips are further out than roots
+            ahead = (ahead - ahead.min()) / np.ptp(ahead)
+            uv[lash] = in_block("lash", across, ahead)
 
     uv[of("long hair")] = in_block("hair", *_stretch(source_uv[of("long hair")]))
     teeth = corners[of("teeth")]

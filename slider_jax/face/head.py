@@ -27,7 +27,8 @@ class Head:
 
     Maps cover the skin block of the atlas: `place` in millimetres on the mean face,
     `scalp_map` in decimetres above the hairline, `regions` as bytes, `brow` as
-    (0..1 from nose to temple, -1..1 from lower to upper edge), far away elsewhere.
+    (0..1 from nose to temple, -1..1 from lower to upper edge), far away elsewhere,
+    `source_uv` in MakeHuman's own atlas, v up. `source_vertex` are MakeHuman's ids.
     `people` are identity coefficients of plausible adults, `traits` say who they are:
     male, old (both 0..1), and African, Asian and Caucasian shares.
     """
@@ -43,6 +44,8 @@ class Head:
     scalp_map: Float[Array, "m m"]
     regions: Float[Array, "4 m m"]
     brow: Float[Array, "m m 2"]
+    source_uv: Float[Array, "m m 2"]
+    source_vertex: Int[Array, "v"]
     people: Float[Array, "n i"]
     traits: Float[Array, "n 5"]
 
@@ -100,6 +103,8 @@ def load_head(
         scalp_map=a["scalp_map"].astype(np.float32),
         regions=a["regions"].astype(np.float32) / 255,
         brow=a["brow"].astype(np.float32),
+        source_uv=a["source_uv"].astype(np.float32) / 65535,
+        source_vertex=a["source_vertex"].astype(np.int32),
         people=a["people"].astype(np.float32),
         traits=a["traits"].astype(np.float32),
     )

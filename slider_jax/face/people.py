@@ -14,8 +14,8 @@ _TONES = {
 }
 _HAIR = np.array(
     [
-        (0.06, 0.05, 0.045),
-        (0.12, 0.085, 0.06),
+        (0.10, 0.085, 0.08),
+        (0.16, 0.115, 0.085),
         (0.22, 0.15, 0.10),
         (0.36, 0.25, 0.16),
         (0.58, 0.45, 0.28),
@@ -37,12 +37,13 @@ _IRIS = np.array(
         (0.45, 0.50, 0.53),
     ]
 )
-# top and side length in mm, fall, curl, long: how hair is worn
+# How hair is worn: length on top and at the sides in mm, and how much it lies down
+# (combed down if positive, back if negative).
 _STYLES = {
     "crop": (5.0, 3.5, 0.0),
     "short": (14.0, 5.0, 0.35),
-    "full": (24.0, 12.0, 0.55),
-    "afro": (30.0, 24.0, 0.0),
+    "full": (20.0, 10.0, 0.55),
+    "afro": (19.0, 14.0, 0.0),
     "long": (12.0, 9.0, 0.4),
     "bald": (0.0, 0.0, 0.0),
 }
@@ -105,16 +106,16 @@ def sample_look(traits: Float[np.ndarray, "5"], rng: np.random.Generator) -> Loo
         eye_shadow=0.7 * made_up + rng.uniform(0, 0.15),
         freckles=max(0.0, rng.normal(-0.1, 0.5)) * shares[2],
         stubble=min(beard, 0.95),
-        roughness=rng.uniform(0.2, 0.8) + 0.6 * old,
+        roughness=rng.uniform(0.0, 0.5) + 0.6 * old,
         brow_density=rng.uniform(0.6, 0.95) * (1.0 if is_male else 0.9),
-        brow_width=rng.uniform(0.75, 1.15) if is_male else rng.uniform(0.5, 0.85),
+        brow_width=rng.uniform(0.85, 1.3) if is_male else rng.uniform(0.6, 0.95),
         iris=iris,
         pupil=rng.uniform(0.32, 0.55),
         teeth=rng.uniform(0.88, 1.05),
         hair=np.clip(hair, 0, 1),
         hair_top=top * longer,
         hair_side=side * longer,
-        hair_fall=fall,
+        hair_fall=fall * rng.choice([-1.4, 1.0]),
         hairline=rng.normal(0, 0.06) + (0.12 * old if is_male else 0.0),
         curl=rng.uniform(0.7, 1.0) if curly else rng.uniform(0.0, 0.2),
         long=float(style == "long"),

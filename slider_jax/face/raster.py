@@ -17,6 +17,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 RUN = 8
+_ASIDE = 64
 
 # (triangle [r 1], corner weights [r RUN] x 3) -> may this fragment be seen [r RUN]
 Keep = Callable[[Array, tuple[Array, Array, Array]], Array]
@@ -108,15 +109,18 @@ def rasterise(
     if keep is not None:
         seen &= keep(triangle, (u, v, w))
 
+    # What is not seen is written beside the picture, spread out: writing it all to one
+    # place would make every write wait for the last.
     nowhere = size * size
+    aside = nowhere + jnp.arange(max_runs, dtype=jnp.int32)[:, None] % _ASIDE
     pixel = ((top + row) * size + left + column).astype(jnp.int32)
-    pixel = jnp.where(seen, pixel, nowhere)
+    pixel = jnp.where(seen, pixel, aside)
     # The two passes must see the same bits, so the depths are made once.
     pixel, depth = jax.lax.optimization_barrier((pixel, depth))
-    nearest = jnp.full(nowhere + 1, jnp.inf).at[pixel].min(depth)
+    nearest = jnp.full(nowhere + _ASIDE, jnp.inf).at[pixel].min(depth)
     wins = depth <= nearest[pixel]
-    winner = jnp.full(nowhere + 1, len(triangles), jnp.int32)
-    winner = winner.at[jnp.where(wins, pixel, nowhere)].min(
+    winner = jnp.full(nowhere + _ASIDE, len(triangles), jnp.int32)
+    winner = winner.at[jnp.where(wins, pixel, aside)].min(
         jnp.broadcast_to(triangle, pixel.shape)
     )
     winner = winner[:nowhere].reshape(size, size)
@@ -161,9 +165,7 @@ def interpolate(
     """Values given at the corners of every triangle, as each pixel sees them."""
     f, _, c = corner_values.shape
     rows = corner_values.reshape(f, 3 * c)[jnp.maximum(hits.triangle, 0)]
-    return sum(
-        weights[..., i, None] * rows[..., i * c : (i + 1) * c] for i in range(3)
-    )
+    return sum(weights[..., i, None] * rows[..., i * c : (i + 1) * c] for i in range(3))
 
 
 def _cross(a, b):

@@ -21,7 +21,6 @@ from slider_jax.face.camera import Camera, project
 from slider_jax.face.head import REGIONS, Head, area_normals
 
 SHELLS = 5
-RUNS_PER_ROW = 1600  # capacity of the rasteriser, for every row of samples
 OPEN = -1.0  # an alpha cut that lets everything through
 # For each part: how far key light wraps, how strong and how tight its highlight is.
 _MATERIAL = dict(
@@ -32,7 +31,7 @@ _MATERIAL = dict(
     eye=(0.1, 0.9, 200.0),
     lash=(0.5, 0.0, 10.0),
 )
-_MATERIAL |= {"long hair": (0.4, 0.12, 14.0), "hair": (0.4, 0.1, 12.0)}
+_MATERIAL |= {"long hair": (0.4, 0.16, 9.0), "hair": (0.4, 0.14, 9.0)}
 _SHOWN = ("skin", "mouth", "teeth", "tongue", "eye", "lash")
 
 
@@ -78,16 +77,26 @@ def puppet(head: Head) -> Puppet:
         triangles=np.concatenate([triangles, *shells]).astype(np.int32),
         corner_uv=np.concatenate([head.corner_uv, *[hair_uv] * SHELLS]).astype("f4"),
         part=np.concatenate([part, np.full(new, PARTS.index("hair"))]),
-        one_sided=np.concatenate([~see_through, np.zeros(new, bool)]),
+        one_sided=np.concatenate([~see_through, np.ones(new, bool)]),
         face=np.concatenate([of_face, np.zeros((new, 3))])[..., None].astype("f4"),
         solid=triangles,
         scalp=scalp,
         long=np.unique(triangles[part == PARTS.index("long hair")]),
-        visibility=head.visibility,
+        visibility=_lit_mouth(head),
         above=head.scalp[scalp],
         top=np.clip((np.asarray(head.face.mean)[scalp, 1] - 30) / 60, 0, 1),
         size=np.int32(count),
     )
+
+
+def _lit_mouth(head):
+    """Teeth and tongue get more light than a head with nearly closed lips lets in."""
+    inside = np.isin(head.part, [PARTS.index("teeth"), PARTS.index("tongue")])
+    vertices = np.unique(head.face.triangles[inside])
+    visibility = head.visibility.copy()
+    open_sky = np.array([1.0, 1 / (2 * np.sqrt(np.pi)) * 4 * np.pi] + [0.0] * 8)
+    visibility[vertices] += 0.4 * (open_sky - visibility[vertices])
+    return visibility
 
 
 def _unwrap(uv):
@@ -99,7 +108,9 @@ def _unwrap(uv):
 
 def _sample_map(texels, uv):
     side = len(texels)
-    column, row = np.moveaxis(np.clip(uv * [side, layout.HEIGHT * side], 0, None), -1, 0)
+    column, row = np.moveaxis(
+        np.clip(uv * [side, layout.HEIGHT * side], 0, None), -1, 0
+    )
     inside = np.minimum([column, row], side - 1).astype(int)
     return texels[inside[1], inside[0]]
 
@@ -128,15 +139,17 @@ def render(
     background: Float[Array, "size size 3"],
     *,
     samples: int = 2,
+    room: float = 1.0,
 ) -> Picture:
     """One person; `rest` is the neutral mesh of `mesh`. For many, `jax.vmap`.
 
     `background` is linear in [0, 1]. Every pixel is the mean of samples x samples.
+    `room` stretches the rasteriser's list, for a picture with much hair in it.
     """
     size = background.shape[0]
     vertices, normals, sky, see, cuts = _dress(puppet, look, rest, mesh, camera, light)
     points, perspective = project(camera, vertices, size * samples)
-    max_runs = RUNS_PER_ROW * size * samples
+    max_runs = round(room * _usual_runs(size * samples))
     hits = raster.rasterise(
         points,
         puppet.triangles,
@@ -153,15 +166,25 @@ def render(
     part = jnp.asarray(puppet.part)[jnp.maximum(hits.triangle, 0)]
     colour = _shade(colour**2, seen[..., :3], seen[..., 3], seen[..., 4], part, light)
     covered = (hits.triangle >= 0).astype(jnp.float32)
-    pool = lambda x: x.reshape(size, samples, size, samples, -1).mean((1, 3))
-    coverage = pool(covered)
-    linear = pool(colour * covered[..., None]) + (1 - coverage) * background
+    coverage = _pool(covered[..., None], samples)
+    linear = _pool(colour * covered[..., None], samples) + (1 - coverage) * background
     return Picture(
         image=2 * jnp.sqrt(jnp.clip(linear, 1e-6, 1)) - 1,
         coverage=coverage[..., 0],
-        face=pool(seen[..., 7] * covered)[..., 0],
+        face=_pool(seen[..., 7:] * covered[..., None], samples)[..., 0],
         missing=jnp.maximum(hits.runs - max_runs, 0),
     )
+
+
+def _usual_runs(side):
+    """Enough for nearly all aligned faces: a part grows with edges, a part with area."""
+    return 122 * side + 0.75 * side**2
+
+
+def _pool(x, samples):
+    """Mean of samples x samples blocks; slices, because XLA:CPU reduces slowly."""
+    steps = range(samples)
+    return sum(x[i::samples, j::samples] for i in steps for j in steps) / samples**2
 
 
 def _dress(puppet, look, rest, mesh, camera, light):
@@ -173,7 +196,7 @@ def _dress(puppet, look, rest, mesh, camera, light):
     rest_area = jnp.linalg.norm(area_normals(rest, puppet.solid), axis=-1)
     normal = normal / (area[:, None] + 1e-6)
     # Where skin is pressed together it folds, and folds are dark.
-    crease = jnp.clip(area / (rest_area + 1e-6), 0.55, 1.1) ** 1.2
+    crease = jnp.clip(area / (rest_area + 1e-6), 0.72, 1.08)
     turn = rotation_matrix(camera.rotation)
     towards = jnp.concatenate([jnp.ones(1), lighting.basis(light.direction @ turn)])
     sky = jnp.clip(1.2 * puppet.visibility[:, 0], 0.06, 1) * crease
@@ -187,9 +210,10 @@ def _dress(puppet, look, rest, mesh, camera, light):
     tousled = 1 + 0.15 * jnp.sin(x + look.hairline * 40) * jnp.cos(1.3 * z + y)
     length = length * tousled * jnp.sqrt(grown)
     heights = (jnp.arange(SHELLS) + 1.0) / SHELLS
-    fall = look.hair_fall * jnp.array([0.0, -1.0, -0.25])
+    down, back = jnp.array([0.0, -1.0, -0.25]), jnp.array([0.0, 0.25, -1.0])
+    comb = jnp.where(look.hair_fall > 0, down, back) * jnp.abs(look.hair_fall)
     reach = heights[:, None, None] * length[:, None]
-    lie = out + fall * heights[:, None, None]
+    lie = out + comb * heights[:, None, None]
     shells = mesh[puppet.scalp] + 0.6 * out + lie * reach
     shells = jnp.where(look.bald > 0.5, 0.0, shells)  # points draw nothing
     mesh = mesh.at[puppet.long].multiply(look.long)
@@ -198,7 +222,8 @@ def _dress(puppet, look, rest, mesh, camera, light):
     normals = jnp.concatenate([normal, jnp.tile(out, (SHELLS, 1))]) @ turn.T
     inner = jnp.repeat(0.45 + 0.55 * heights, len(puppet.scalp))
     of_scalp = lambda values: jnp.tile(values[puppet.scalp], SHELLS) * inner
-    cuts = 0.92 * heights[:, None] ** 0.8 * jnp.ones_like(grown) + 1.1 * (1 - grown)
+    thinning = (0.85 - 0.4 * look.curl) * heights
+    cuts = thinning[:, None] + 1.1 * (1 - grown)
     return (
         vertices,
         normals,
@@ -213,16 +238,14 @@ def _alpha_test(puppet, atlas, cuts):
     part = jnp.asarray(puppet.part)[:, None]
     corner_cuts = cuts[puppet.triangles]
     corner_cuts = jnp.where(part == PARTS.index("lash"), 0.5, corner_cuts)
-    corner_cuts = jnp.where(part == PARTS.index("long hair"), 0.35, corner_cuts)
+    corner_cuts = jnp.where(part == PARTS.index("long hair"), 0.04, corner_cuts)
     rows = jnp.concatenate(
         [puppet.corner_uv[..., 0], puppet.corner_uv[..., 1], corner_cuts], 1
     )
 
     def keep(triangle, weights):
         row = rows[triangle[:, 0]]
-        mix = lambda first: sum(
-            weights[i] * row[:, first + i, None] for i in range(3)
-        )
+        mix = lambda first: sum(weights[i] * row[:, first + i, None] for i in range(3))
         return layout.nearest_alpha(atlas, mix(0), mix(3)) > mix(6)
 
     return keep
@@ -236,7 +259,7 @@ def _shade(albedo, normal, sky, see, part, light):
     ambient = jnp.maximum(lighting.irradiance(light.ambient, normal), 0.02)
     # Blood scatters red light furthest, so shadows on skin are warm.
     scatter = jnp.array([1.0, 0.55, 0.45]) * wrap[..., None]
-    cosine = (normal @ light.direction)[..., None]
+    cosine = lighting.dot(normal, light.direction)[..., None]
     diffuse = jnp.maximum((cosine + scatter) / (1 + scatter), 0)
     shine = strength * lighting.highlight(light, normal, gloss) * sky
     key = light.colour * see[..., None]

@@ -53,7 +53,7 @@ def sample_session(rng: np.random.Generator) -> Session:
     rotation = [yaw, np.clip(rng.normal(0.02, 0.1), -0.35, 0.35), rng.normal(0, 0.05)]
     distance = rng.uniform(500, 2000)
     ambient = np.zeros((9, 3))
-    level = rng.uniform(0.18, 0.5) * (1 + rng.normal(0, 0.06, 3))
+    level = rng.uniform(0.24, 0.55) * (1 + rng.normal(0, 0.06, 3))
     slope = rng.normal(0, 0.16, (3, 1)) + [[-0.10], [0.10], [0.0]]
     ambient[0], ambient[1:4] = level, slope * level
     ambient[4:] = rng.normal(0, 0.05, (5, 1)) * level
@@ -70,7 +70,7 @@ def sample_session(rng: np.random.Generator) -> Session:
     return Session(
         camera=Camera(of(rotation), of(1 / distance), of(0.0047), of([0.5, 0.42])),
         jitter=of(jitter),
-        light=Light(of(ambient), of(direction), of(rng.uniform(0.35, 0.95) + warmth)),
+        light=Light(of(ambient), of(direction), of(rng.uniform(0.4, 1.0) + warmth)),
         lens=Lens(
             of(gains * rng.uniform(0.85, 1.15)),
             of(max(0.0, rng.normal(0.15, 0.3))),
@@ -113,17 +113,21 @@ class Renderer:
         setting = self.session(identity, session)
         seeds = rng.integers(2**31, size=takes).astype(np.uint32)
         coefficients, look, atlas = self.person(identity)
-        image, face, points, pose, missing = jax.device_get(
-            _draw(
-                *(_on_device(), coefficients, look, atlas, setting),
-                *(expression, speech, seeds),
-                size=self.size,
-                samples=self.samples,
-                batched=self.batched,
+        room = 1.0
+        while True:
+            image, face, points, pose, missing = jax.device_get(
+                _draw(
+                    *(_on_device(), coefficients, look, atlas, setting),
+                    *(expression, speech, seeds),
+                    size=self.size,
+                    samples=self.samples,
+                    batched=self.batched,
+                    room=room,
+                )
             )
-        )
-        if missing.any():
-            raise RuntimeError("render.RUNS_PER_ROW is too small for these faces.")
+            if not missing.any():
+                break
+            room *= 1.5
         sliders = np.asarray(_sliders(expression, speech))
         for i in range(takes):
             yield dict(
@@ -199,7 +203,7 @@ def _sliders(expression, speech):
     return jax.vmap(load_head().face.to_sliders)(expression, speech)
 
 
-@functools.partial(jax.jit, static_argnames=("size", "samples", "batched"))
+@functools.partial(jax.jit, static_argnames=("size", "samples", "batched", "room"))
 def _draw(
     scene,
     identity,
@@ -213,6 +217,7 @@ def _draw(
     size,
     samples,
     batched,
+    room,
 ):
     puppet, face, points68, reference = scene
     rest = face.neutral(identity)
@@ -228,6 +233,7 @@ def _draw(
         picture = render(
             *(puppet, look, atlas, rest, mesh, camera, session.light, background),
             samples=samples,
+            room=room,
         )
         image = expose(session.lens, seed, picture.image)
         pixels = cameras.project(camera, mesh[points68], size)[0][:, :2]
@@ -267,7 +273,7 @@ def backdrop(seed: Array, size: int) -> Float[Array, "size size 3"]:
     for key, cells in zip(k[4:], (3, 7, 16), strict=True):
         grey, tint = jax.random.split(key)
         rough = jax.random.normal(grey, (cells, cells, 1))
-        rough += 0.3 * jax.random.normal(tint, (cells, cells, 3))
+        rough += 0.18 * jax.random.normal(tint, (cells, cells, 3))
         image += amount * jax.image.resize(rough, (size, size, 3), "cubic")
         amount *= 0.6
     return jnp.clip(image, 0.01, 1) ** 2
