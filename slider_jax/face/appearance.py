@@ -1,6 +1,6 @@
 """What a person's surface looks like: a few traits, baked into one atlas.
 
-Everything is procedural and made from noise and masks, so no picture of anyone is in it.
+Everything is procedural, made from noise and masks: no picture of anyone is in it.
 """
 
 import jax
@@ -51,7 +51,8 @@ def bake(head: Head, look: Look, width: int) -> UInt8[Array, "h w 4"]:
 
     Four texels to a pixel of the picture are enough: 512 for 128 px.
     """
-    keys = dict(zip(layout.BLOCKS, jax.random.split(jax.random.key(look.seed), 7)))
+    split = jax.random.split(jax.random.key(look.seed), len(layout.BLOCKS))
+    keys = dict(zip(layout.BLOCKS, split, strict=True))
     strands = _strands(keys["hair"], look, width // 2)
     skin = _skin(keys["skin"], head, look, strands, width)
     sheet = jnp.zeros((round(layout.HEIGHT * width), width, 4))
@@ -219,9 +220,11 @@ def _eye(key, look, side):
     uv = jnp.stack([turn / (2 * jnp.pi) + 0.5, radius / IRIS], -1)
     fibre = layout.sample(fibre[..., None], uv)[..., 0]
     white = (
-        jnp.array([0.87, 0.84, 0.82]) * (1 - 0.15 * _ramp(radius, 0.55, 1.0))[..., None]
+        jnp.array([0.80, 0.77, 0.75]) * (1 - 0.15 * _ramp(radius, 0.55, 1.0))[..., None]
     )
-    white *= 1 - 0.12 * _ramp(jnp.abs(x), 0.5, 1.0)[..., None] * jnp.array([0, 1, 1])
+    white *= 1 - 0.25 * _ramp(jnp.abs(x), 0.4, 0.9)[..., None] * jnp.array(
+        [0.6, 1, 1]
+    )
     depth = 1.15 - 0.4 * radius / IRIS + 0.16 * fibre
     iris = (
         look.iris * (depth * (0.3 + 0.7 * _ramp(radius, IRIS, IRIS * 0.82)))[..., None]

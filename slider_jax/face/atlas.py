@@ -1,8 +1,8 @@
 """The one texture of a person: where each part of the head finds its colours.
 
-The atlas is as wide as the skin's square block and half as high again: the strip below
-holds hair, an eye, lashes, teeth, tongue and the inside of the mouth. Coordinates (u, v)
-run from 0 to 1 over the whole atlas, right and down.
+The atlas is as wide as the skin's square block and half as high again: the strip
+below holds hair, an eye, lashes, teeth, tongue and the inside of the mouth.
+Coordinates (u, v) run from 0 to 1 over the whole atlas, right and down.
 """
 
 import jax.numpy as jnp

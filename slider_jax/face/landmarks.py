@@ -20,7 +20,7 @@ EYE_DISTANCE, EYE_LINE = 0.28, 0.40  # in picture widths
 
 
 def reference(points: Float[np.ndarray, "68 3"]) -> Float[np.ndarray, "68 2"]:
-    """Where the landmarks of a face at rest belong, in picture widths from the top left.
+    """Where landmarks of a face at rest belong, in picture widths from the top left.
 
     Seen from the front: the eyes 0.28 apart, on a line at 0.40 from the top.
     """

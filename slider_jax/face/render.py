@@ -2,7 +2,7 @@
 
 The head's triangles and shells of hair go through one rasteriser; every sample is then
 shaded once. Light is computed in linear colour; pictures leave as sRGB, for which the
-square root stands in (paper-free choice: two multiplications instead of a power).
+square root stands in: one operation instead of a power.
 """
 
 import functools
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from slider_jax.face import atlas as layout
 from slider_jax.face import lighting, raster
@@ -131,7 +131,7 @@ class Picture:
 def render(
     puppet: Puppet,
     look: Look,
-    atlas: Float[Array, "ah aw 4"],
+    atlas: Shaped[Array, "ah aw 4"],
     rest: Float[Array, "v 3"],
     mesh: Float[Array, "v 3"],
     camera: Camera,
@@ -177,7 +177,7 @@ def render(
 
 
 def _usual_runs(side):
-    """Enough for nearly all aligned faces: a part grows with edges, a part with area."""
+    """Enough for nearly all faces: a part grows with edges, a part with area."""
     return 122 * side + 0.75 * side**2
 
 
@@ -222,7 +222,7 @@ def _dress(puppet, look, rest, mesh, camera, light):
     normals = jnp.concatenate([normal, jnp.tile(out, (SHELLS, 1))]) @ turn.T
     inner = jnp.repeat(0.45 + 0.55 * heights, len(puppet.scalp))
     of_scalp = lambda values: jnp.tile(values[puppet.scalp], SHELLS) * inner
-    thinning = (0.85 - 0.4 * look.curl) * heights
+    thinning = (0.6 - 0.2 * look.curl) * heights
     cuts = thinning[:, None] + 1.1 * (1 - grown)
     return (
         vertices,

@@ -20,6 +20,7 @@ from slider_jax.face.appearance import Look, bake
 from slider_jax.face.camera import Camera
 from slider_jax.face.head import Head, load_head
 from slider_jax.face.lighting import Light
+from slider_jax.face.model import FaceModel
 from slider_jax.face.people import sample_identity, sample_look
 from slider_jax.face.render import Puppet, default_puppet, render
 
@@ -38,7 +39,7 @@ class Lens:
 
 @struct.dataclass
 class Session:
-    """`camera` still has to be aligned; `jitter` is scale, roll and shift after that."""
+    """`camera` is still to be aligned; `jitter` is scale, roll and shift after that."""
 
     camera: Camera
     jitter: Float[Array, "4"]
@@ -176,7 +177,7 @@ def _bake(look, width):
 
 
 @functools.cache
-def _on_device() -> tuple[Puppet, dict]:
+def _on_device() -> tuple[Puppet, FaceModel, Array, Array]:
     head = load_head()
     face = head.face
     rest = face.mean[head.landmarks]
