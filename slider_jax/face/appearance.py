@@ -52,6 +52,8 @@ def bake(head: Head, look: Look, width: int) -> UInt8[Array, "h w 4"]:
     Four texels to a pixel of the picture are enough: 512 for 128 px.
     """
     split = jax.random.split(jax.random.key(look.seed), len(layout.BLOCKS))
+    colours = ("tone", "lips", "iris", "hair")
+    look = look.replace(**{name: _rgb(*getattr(look, name)) for name in colours})
     keys = dict(zip(layout.BLOCKS, split, strict=True))
     strands = _strands(keys["hair"], look, width // 2)
     skin = _skin(keys["skin"], head, look, strands, width)
@@ -69,6 +71,11 @@ def bake(head: Head, look: Look, width: int) -> UInt8[Array, "h w 4"]:
         rows, columns = layout.block_slices(name, width)
         sheet = sheet.at[rows, columns, : block.shape[-1]].set(block)
     return jnp.round(255 * jnp.clip(sheet, 0, 1)).astype(jnp.uint8)
+
+
+def _rgb(*colour):
+    """A colour as a picture of one pixel: ranks that meet are equal."""
+    return jnp.array(colour)[None, None]
 
 
 def _noise(key, shape, cells):
@@ -110,24 +117,24 @@ def _skin(key, head, look, strands, width):
     light = 0.016 * pores + 0.02 * grain + 0.014 * mottle + 0.02 * patch
     colour = look.tone * (1 + (0.4 + look.roughness) * light[..., None])
     blotches = 0.5 * mottle + 0.5 * _noise(k[4], shape, (24, 24))
-    colour *= 1 + (0.5 + look.roughness) * blotches[..., None] * jnp.array(
-        [0.006, -0.016, -0.02]
+    colour *= 1 + (0.5 + look.roughness) * blotches[..., None] * _rgb(
+        0.006, -0.016, -0.02
     )
 
     blood = 0.8 * _bump(x, y, (44, -34), (20, 17)) + 0.7 * _bump(
         x, y, (0, -36), (14, 12)
     )
     blood += 0.35 * _bump(x, y, (0, -84), (20, 10)) + 0.6 * region["ears"]
-    colour *= 1 - (look.blush * blood)[..., None] * jnp.array([0.03, 0.17, 0.16])
+    colour *= 1 - (look.blush * blood)[..., None] * _rgb(0.03, 0.17, 0.16)
     socket = 0.6 * _bump(x, y, (31, -16), (15, 7)) + 0.4 * region["eyelids"]
-    colour *= 1 - (look.bags * socket)[..., None] * jnp.array([0.14, 0.18, 0.14])
-    tint = jnp.array([0.42, 0.5, 0.4])
+    colour *= 1 - (look.bags * socket)[..., None] * _rgb(0.14, 0.18, 0.14)
+    tint = _rgb(0.42, 0.5, 0.4)
     colour *= 1 - (look.eye_shadow * region["eyelids"])[..., None] * tint
 
     spots = _ramp(_noise(k[5], shape, (width // 5, width // 5)), 1.3, 2.2)
     sunny = _bump(x, y, (30, -28), (32, 20)) + _bump(x, y, (0, -22), (20, 20))
     spots = jnp.clip(look.freckles * spots * sunny, 0, 0.6)
-    colour *= 1 - spots[..., None] * jnp.array([0.35, 0.6, 0.75])
+    colour *= 1 - spots[..., None] * _rgb(0.35, 0.6, 0.75)
 
     bristle = jnp.clip(0.75 + 0.5 * grain + 0.4 * pores, 0, 1.6)
     jaw = _ramp(y, -50, -64) * _ramp(y, -140, -118) * _ramp(jnp.abs(x), 76, 56)
@@ -159,7 +166,8 @@ def _brow(key, look, brow):
 
 def crown_coordinates(place: Float[Array, "... 3"]) -> Float[Array, "... 2"]:
     """Round the crown and away from it, both in [0, 1]: how hair lies on a scalp."""
-    direction = place - jnp.array(layout.CENTRE)
+    centre = jnp.expand_dims(jnp.array(layout.CENTRE), range(place.ndim - 1))
+    direction = place - centre
     direction = direction / (jnp.linalg.norm(direction, axis=-1, keepdims=True) + 1e-6)
     up, back = jnp.array([0.0, 0.94, -0.342]), jnp.array([0.0, 0.342, 0.94])
     turn = jnp.atan2(direction[..., 0], direction @ back)
@@ -219,19 +227,17 @@ def _eye(key, look, side):
     fibre = _noise(key, (16, 256), (5, 90))
     uv = jnp.stack([turn / (2 * jnp.pi) + 0.5, radius / IRIS], -1)
     fibre = layout.sample(fibre[..., None], uv)[..., 0]
-    white = (
-        jnp.array([0.80, 0.77, 0.75]) * (1 - 0.15 * _ramp(radius, 0.55, 1.0))[..., None]
-    )
-    white *= 1 - 0.25 * _ramp(jnp.abs(x), 0.4, 0.9)[..., None] * jnp.array(
-        [0.6, 1, 1]
-    )
+    white = _rgb(0.80, 0.77, 0.75) * (1 - 0.15 * _ramp(radius, 0.55, 1.0))[..., None]
+    white *= 1 - 0.25 * _ramp(jnp.abs(x), 0.4, 0.9)[..., None] * _rgb(0.6, 1, 1)
     depth = 1.15 - 0.4 * radius / IRIS + 0.16 * fibre
     iris = (
         look.iris * (depth * (0.3 + 0.7 * _ramp(radius, IRIS, IRIS * 0.82)))[..., None]
     )
     colour = _mix(white, iris, _ramp(radius, IRIS + 0.03, IRIS - 0.03))
     pupil = IRIS * look.pupil
-    colour = _mix(colour, jnp.full(3, 0.02), _ramp(radius, pupil + 0.04, pupil - 0.02))
+    colour = _mix(
+        colour, _rgb(0.02, 0.02, 0.02), _ramp(radius, pupil + 0.04, pupil - 0.02)
+    )
     return colour * (1 - 0.25 * _ramp(y, -0.2, -0.75))[..., None]  # the lid's shade
 
 
@@ -249,10 +255,10 @@ def _teeth(key, look, side):
     """Ivory with gaps between, and gums above and below."""
     x, y = _grid(side, side)
     gap = _ramp(jnp.abs(jnp.sin(6.5 * jnp.pi * x)), 0.3, 0.05)
-    ivory = jnp.array([0.9, 0.87, 0.8]) * look.teeth
+    ivory = _rgb(0.9, 0.87, 0.8) * look.teeth
     colour = ivory * (1 - 0.22 * gap)[..., None]
-    return _mix(colour, jnp.array([0.66, 0.38, 0.36]), _ramp(jnp.abs(y), 0.72, 0.86))
+    return _mix(colour, _rgb(0.66, 0.38, 0.36), _ramp(jnp.abs(y), 0.72, 0.86))
 
 
 def _flat(colour, side):
-    return jnp.broadcast_to(jnp.array(colour), (side, side, 3))
+    return jnp.broadcast_to(_rgb(*colour), (side, side, 3))

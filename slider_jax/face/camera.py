@@ -57,7 +57,7 @@ def align(
     """
     seen = project(camera, landmarks, 1)[0][:, :2]
     seen_mean, reference_mean = seen.mean(0), reference.mean(0)
-    p, q = seen - seen_mean, reference - reference_mean
+    p, q = seen - seen_mean[None], reference - reference_mean[None]
     power = jnp.square(p).sum()
     cosine = (p * q).sum() / power
     sine = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / power

@@ -48,6 +48,7 @@ def irradiance(
 ) -> Float[Array, "... 3"]:
     """Light arriving on a surface that looks along `normal`: Σ a_l c_l Y_lm L_lm."""
     values = basis(normal)
+    ambient = ambient.reshape(9, *[1] * (normal.ndim - 1), 3)
     # Nine multiplications a pixel fuse with what is round them; a matrix product stops.
     terms = (
         _LOBES[band] * values[..., i, None] * ambient[i] for i, band in enumerate(_BAND)

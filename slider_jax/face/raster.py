@@ -99,7 +99,8 @@ def rasterise(
     )
     number = jnp.arange(max_runs, dtype=jnp.float32)[:, None]
     row = jnp.floor((number - begin + 0.5) / per_row)
-    column = (number - begin - row * per_row) * RUN + jnp.arange(RUN, dtype=jnp.float32)
+    column = (number - begin - row * per_row) * RUN
+    column += jnp.arange(RUN, dtype=jnp.float32)[None]
     u = u_x * column + u_y * row + u_0
     v = v_x * column + v_y * row + v_0
     w = 1.0 - u - v

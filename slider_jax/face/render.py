@@ -212,9 +212,9 @@ def _dress(puppet, look, rest, mesh, camera, light):
     heights = (jnp.arange(SHELLS) + 1.0) / SHELLS
     down, back = jnp.array([0.0, -1.0, -0.25]), jnp.array([0.0, 0.25, -1.0])
     comb = jnp.where(look.hair_fall > 0, down, back) * jnp.abs(look.hair_fall)
-    reach = heights[:, None, None] * length[:, None]
-    lie = out + comb * heights[:, None, None]
-    shells = mesh[puppet.scalp] + 0.6 * out + lie * reach
+    reach = heights[:, None, None] * length[None, :, None]
+    lie = out[None] + comb[None, None] * heights[:, None, None]
+    shells = (mesh[puppet.scalp] + 0.6 * out)[None] + lie * reach
     shells = jnp.where(look.bald > 0.5, 0.0, shells)  # points draw nothing
     mesh = mesh.at[puppet.long].multiply(look.long)
 
@@ -222,8 +222,8 @@ def _dress(puppet, look, rest, mesh, camera, light):
     normals = jnp.concatenate([normal, jnp.tile(out, (SHELLS, 1))]) @ turn.T
     inner = jnp.repeat(0.45 + 0.55 * heights, len(puppet.scalp))
     of_scalp = lambda values: jnp.tile(values[puppet.scalp], SHELLS) * inner
-    thinning = (0.6 - 0.2 * look.curl) * heights
-    cuts = thinning[:, None] + 1.1 * (1 - grown)
+    thinning = 0.3 * heights**3
+    cuts = thinning[:, None] + 1.1 * (1 - grown)[None]
     return (
         vertices,
         normals,
@@ -258,11 +258,11 @@ def _shade(albedo, normal, sky, see, part, light):
     wrap, strength, gloss = jnp.moveaxis(jnp.asarray(material)[part], -1, 0)
     ambient = jnp.maximum(lighting.irradiance(light.ambient, normal), 0.02)
     # Blood scatters red light furthest, so shadows on skin are warm.
-    scatter = jnp.array([1.0, 0.55, 0.45]) * wrap[..., None]
+    scatter = jnp.array([[[1.0, 0.55, 0.45]]]) * wrap[..., None]
     cosine = lighting.dot(normal, light.direction)[..., None]
     diffuse = jnp.maximum((cosine + scatter) / (1 + scatter), 0)
     shine = strength * lighting.highlight(light, normal, gloss) * sky
-    key = light.colour * see[..., None]
+    key = light.colour[None, None] * see[..., None]
     return albedo * (ambient * sky[..., None] + key * diffuse) + key * shine[..., None]
 
 

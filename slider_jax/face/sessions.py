@@ -110,7 +110,7 @@ class Renderer:
         rng = np.random.default_rng([self.seed, 3, identity, session])
         drawn = [self._expression(rng, first=i == 0 < takes - 1) for i in range(takes)]
         expression, speech, kinds = zip(*drawn, strict=True)
-        expression, speech = np.stack(expression), np.stack(speech)
+        expression, speech = (np.float32(x) for x in (expression, speech))
         setting = self.session(identity, session)
         seeds = rng.integers(2**31, size=takes).astype(np.uint32)
         coefficients, look, atlas = self.person(identity)
@@ -246,7 +246,7 @@ def _draw(
             picture.missing,
         )
 
-    rows = (expression.astype(jnp.float32), speech.astype(jnp.float32), seeds)
+    rows = (expression, speech, seeds)
     many = jax.vmap(take)(rows) if batched else jax.lax.map(take, rows)
     image, face_mask, pixels, missing = many
     return image, face_mask, pixels, camera.rotation, missing
@@ -264,8 +264,8 @@ def _jitter(camera: Camera, jitter: Float[Array, "4"]) -> Camera:
 def backdrop(seed: Array, size: int) -> Float[Array, "size size 3"]:
     """A room or a street, out of focus: soft colours at several scales, linear."""
     k = jax.random.split(jax.random.key(seed), 7)
-    colour = jax.random.uniform(k[0], (2, 3), minval=-0.06, maxval=0.06)
-    colour += jax.random.uniform(k[1], (2, 1), minval=0.12, maxval=0.85)
+    colour = jax.random.uniform(k[0], (2, 1, 1, 3), minval=-0.06, maxval=0.06)
+    colour += jax.random.uniform(k[1], (2, 1, 1, 1), minval=0.12, maxval=0.85)
     turn = jax.random.uniform(k[2], maxval=2 * jnp.pi)
     y, x = jnp.mgrid[:size, :size] / size - 0.5
     share = jnp.clip(0.5 + x * jnp.cos(turn) + y * jnp.sin(turn), 0, 1)[..., None]
@@ -284,7 +284,7 @@ def expose(
     lens: Lens, seed: Array, image: Float[Array, "h w 3"]
 ) -> Float[Array, "h w 3"]:
     """Gains, a small blur, and grain, on sRGB in [-1, 1]."""
-    image = (image + 1) / 2 * lens.gains
+    image = (image + 1) / 2 * lens.gains[None, None]
     taps = jnp.exp(-jnp.square(jnp.arange(-2, 3) / jnp.maximum(lens.blur, 0.05)) / 2)
     taps = taps / taps.sum()
     for axis in (0, 1):
