@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 from absl import app, flags, logging
 
+import slider_jax
 from slider_jax import card, open_faces
 from slider_jax.face import expressions, sessions
 
@@ -85,6 +86,8 @@ def mixture() -> dict:
     low, high = quality_range()
     shares = zip(expressions.KINDS, expressions.FREQUENCIES, strict=True)
     return dict(
+        # Half a set by one version and half by another would be two sets.
+        slider_jax=slider_jax.__version__,
         expressions={kind: f"{share:.0%}" for kind, share in shares},
         speech=f"{sessions.SPEECH_SHARE:.0%} of the expressive faces also speak",
         quality=f"JPEG {low} to {high}, one for each session",
