@@ -1,7 +1,10 @@
 """How fast this machine is. Rivals take turns, so that a busy minute hits them all."""
 
 import io
+import itertools
 import os
+import pathlib
+import runpy
 import statistics
 import time
 from collections.abc import Callable
@@ -53,16 +56,53 @@ def data(folder: str | os.PathLike) -> None:
         print(f"{name:<28} {rate:>8,.0f} images/s  {ratio:5.2f} of decoding")
 
 
-def _turns(rivals: dict[str, Callable[[], int]]) -> dict[str, float]:
-    """The median over the turns of what each rival does a second."""
+def render(beside: pathlib.Path | None = None) -> None:
+    """Prints pictures a second of wall clock, and of one core's time.
+
+    `beside` is a rival: a Python file with `draw(size)`, which draws one picture.
+    """
+    import jax
+
+    from slider_jax.face.sessions import Renderer
+
+    def ours(size: int, batch: int) -> Callable[[], int]:
+        renderer = Renderer(size, 0, batched=jax.default_backend() != "cpu")
+        session = itertools.count()
+
+        def work() -> int:
+            for _ in renderer.rows(identity=0, session=next(session), takes=batch):
+                pass
+            return batch
+
+        return work
+
+    def theirs(draw: Callable[[int], object], size: int) -> Callable[[], int]:
+        return lambda: (draw(size), 1)[1]
+
+    sizes = (64, 128)
+    rivals = {f"{s} px, batch {b}": ours(s, b) for s in sizes for b in (1, 16)}
+    if beside is not None:
+        draw = runpy.run_path(str(beside))["draw"]
+        rivals |= {f"{s} px, {beside.stem}": theirs(draw, s) for s in sizes}
+    print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores")
+    wall, core = _turns(rivals), _turns(rivals, time.process_time)
+    for name in rivals:
+        print(f"{name:<20} {wall[name]:>7,.1f} images/s {core[name]:>7,.1f} a core")
+
+
+def _turns(
+    rivals: dict[str, Callable[[], int]], clock: Callable[[], float] | None = None
+) -> dict[str, float]:
+    """The median over the turns of what each rival does a second of this clock."""
+    clock = clock or time.perf_counter
     rates = {name: [] for name in rivals}
     for _ in range(TURNS):
         for name, work in rivals.items():
             for _ in range(8):  # what lay ready in a buffer does not count
                 work()
-            done, start = 0, time.perf_counter()
-            while time.perf_counter() < start + SECONDS:
+            done, start = 0, clock()
+            while clock() < start + SECONDS:
                 done += work()
-            rates[name].append(done / (time.perf_counter() - start))
+            rates[name].append(done / (clock() - start))
             time.sleep(0.3)  # the buffers fill up again, in nobody's time
     return {name: statistics.median(some) for name, some in rates.items()}

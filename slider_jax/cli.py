@@ -129,11 +129,16 @@ def data_show(
 
 
 @bench.command("render")
-def bench_render() -> None:
+def bench_render(
+    beside: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="A rival: a Python file with `draw(size)`."),
+    ] = None,
+) -> None:
     """Images a second of the renderer, at 64 and 128 px, batch 1 and 16."""
     from slider_jax import bench
 
-    bench.render()
+    bench.render(beside)
 
 
 @bench.command("data")
