@@ -18,6 +18,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 RUN = 8
 _ASIDE = 64
+# Corner weights this far below zero still count: float32 must not open cracks.
+_EDGE = 1e-5
 
 # (triangle [r 1], corner weights [r RUN] x 3) -> may this fragment be seen [r RUN]
 Keep = Callable[[Array, tuple[Array, Array, Array]], Array]
@@ -77,8 +79,8 @@ def rasterise(
             (c[:, 1] - a[:, 1]) * inverse,
             (a[:, 0] - c[:, 0]) * inverse,
             _cross(c[:, :2] - first, a[:, :2] - first) * inverse,
-            a[:, 2],
-            b[:, 2],
+            a[:, 2] - c[:, 2],
+            b[:, 2] - c[:, 2],
             c[:, 2],
             x0,
             y0,
@@ -104,8 +106,8 @@ def rasterise(
     u = u_x * column + u_y * row + u_0
     v = v_x * column + v_y * row + v_0
     w = 1.0 - u - v
-    depth = u * z_a + v * z_b + w * z_c
-    seen = (u >= 0) & (v >= 0) & (w >= 0) & (left + column <= right)
+    depth = u * z_a + v * z_b + z_c  # exact for triangles that face the camera
+    seen = (u >= -_EDGE) & (v >= -_EDGE) & (w >= -_EDGE) & (left + column <= right)
     seen &= number < end[-1]
     if keep is not None:
         seen &= keep(triangle, (u, v, w))
