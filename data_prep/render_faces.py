@@ -89,7 +89,7 @@ def mixture() -> dict:
         # Half a set by one version and half by another would be two sets.
         slider_jax=slider_jax.__version__,
         expressions={kind: f"{share:.0%}" for kind, share in shares},
-        speech=f"{sessions.SPEECH_SHARE:.0%} of the expressive faces also speak",
+        speech=f"{sessions.SPEECH_SHARE:.0%} of single faces also speak, no paired one",
         quality=f"JPEG {low} to {high}, one for each session",
     )
 

@@ -156,8 +156,9 @@ def stream(
     A paired split gives pairs of one session: the neutral and another face, in either
     direction, or with `pairs="any"` any two (dossier A13). An unpaired split gives
     faces, each with the parameters of a random face of the split as its target, plus
-    U(-noise, noise) (A15). With `mirror`, the mirror matrices of the expression and the
-    speech components ([30, 30], [10, 10]), half of the examples are flipped (A16).
+    U(-noise, noise) (A15); without `speech`, faces that speak are left out. With
+    `mirror`, the mirror matrices of the expression and the speech components ([30, 30],
+    [10, 10]), half of the examples are flipped (A16).
 
     `process` is (index, count) of the hosts. On machines of few cores one thread is
     faster than several; `workers` are processes of their own; `cache` keeps the decoded
@@ -166,9 +167,14 @@ def stream(
     """
     faces = open_split(folder, split, size=size)
     vectors = ("expression", "speech") if speech else ("expression",)
-    table = faces.columns(("take", *vectors))
-    pair = _strangers if split.endswith("_unpaired") else _PAIRS[pairs]
-    choices, choose = pair(table["take"])
+    table = faces.columns(("take", "expression", "speech"))
+    unpaired = split.endswith("_unpaired")
+    # Without its speech half, the vector of a face that speaks tells half the truth.
+    true = speech | ~table["speech"].any(1)
+    pair = _strangers if unpaired else _PAIRS[pairs]
+    choices, choose = pair(table["take"], true)
+    if not choices:
+        raise ValueError(f"Every face in {split} of {folder} speaks: use speech=True.")
     if cache and workers:
         raise ValueError("A cache is not shared with workers: give it threads instead.")
     index, count = process
@@ -179,7 +185,7 @@ def stream(
         images=_cache(faces, threads) if cache else faces,
         parameters=np.concatenate([table[name] for name in vectors], axis=1),
         choose=choose,
-        paired=pair is not _strangers,
+        paired=not unpaired,
         shape=(n_critic, batch_size),
         mine=slice(index * local, (index + 1) * local),
         seed=seed,
@@ -258,11 +264,12 @@ def _to_batch(chosen: dict[str, np.ndarray]) -> Batch:
     return Batch(image=image, target=target, paired=paired, **chosen)
 
 
-# How to choose pairs: from the rows' takes, how many choices an epoch runs through, and
-# which (rows, target rows) a choice means, given two numbers of luck in [0, 1).
+# How to choose pairs: from the rows' takes, and whether a row's vector says all (paired
+# sessions never speak), how many choices an epoch runs through, and which (rows, target
+# rows) a choice means, given two numbers of luck in [0, 1).
 
 
-def _neutral_and_other(take):
+def _neutral_and_other(take, true):
     others = np.flatnonzero(take)
     neutral = np.maximum.accumulate(np.where(take == 0, np.arange(len(take)), 0))
 
@@ -273,7 +280,7 @@ def _neutral_and_other(take):
     return len(others), choose
 
 
-def _any_two(take):
+def _any_two(take, true):
     first = np.flatnonzero(take == 0)
     lengths = np.diff(np.append(first, len(take)))
     first, lengths = np.repeat(first, lengths), np.repeat(lengths, lengths)
@@ -285,8 +292,10 @@ def _any_two(take):
     return len(take), choose
 
 
-def _strangers(take):
-    return len(take), lambda order, luck, coin: (order, (luck * len(take)).astype(int))
+def _strangers(take, true):
+    rows = np.flatnonzero(true)
+    pick = lambda luck: rows[(luck * len(rows)).astype(int)]
+    return len(rows), lambda order, luck, coin: (rows[order], pick(luck))
 
 
 _PAIRS = {"neutral": _neutral_and_other, "any": _any_two}

@@ -35,7 +35,7 @@ def rows(split, identity, session, *, expressions=3, size=SIZE):
             mask=open_faces.png(r.integers(0, 256, (size, size), np.uint8)),
             kind=KINDS[0 if neutral else 1 + take],
             expression=number(30),
-            speech=number(10),
+            speech=number(10, off=takes > 1 or session % 2 == 0),  # two faces speak
             sliders=abs(number(len(SLIDERS))),
             landmarks=r.uniform(0, size, (68, 2)).astype(np.float32),
             pose=number(3),

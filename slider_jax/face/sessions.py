@@ -25,7 +25,7 @@ from slider_jax.face.people import sample_identity, sample_look
 from slider_jax.face.render import Puppet, default_puppet, render
 
 TEXELS = 4  # of the atlas' width, to a pixel of the picture
-SPEECH_SHARE = 0.25  # of expressive rows that also speak
+SPEECH_SHARE = 0.25  # of single faces; paired sessions are silent, as in the paper
 
 
 @struct.dataclass
@@ -106,9 +106,11 @@ class Renderer:
         return sample_session(np.random.default_rng([self.seed, 2, identity, session]))
 
     def rows(self, identity: int, session: int, takes: int) -> Iterator[dict]:
-        """Takes of one sitting: the first at rest if there are several."""
+        """Takes of one sitting; of several, the first is at rest and none speaks."""
         rng = np.random.default_rng([self.seed, 3, identity, session])
-        drawn = [self._expression(rng, first=i == 0 < takes - 1) for i in range(takes)]
+        drawn = [self._expression(rng, alone=takes == 1) for _ in range(takes)]
+        if takes > 1:
+            drawn[0] = _at_rest()
         expression, speech, kinds = zip(*drawn, strict=True)
         expression, speech = (np.float32(x) for x in (expression, speech))
         setting = self.session(identity, session)
@@ -145,22 +147,25 @@ class Renderer:
                 pose=pose,
             )
 
-    def _expression(self, rng, first):
+    def _expression(self, rng, alone):
         """Normalised components that are drawn as they are: labels are exact."""
-        face = self.head.face
         sliders, kind = expressions.sample_expression(rng)
-        speaks = rng.random() < SPEECH_SHARE
         words = expressions.sample_speech(rng)
-        if first or kind == "neutral":
-            return np.zeros(len(face.expression.scale)), np.zeros(10), "neutral"
-        # Two open jaws would add up.
-        sliders = sliders * (0.6 if speaks else 1.0)
-        to_speech = _speech_of_sliders()
+        speaks = rng.random() < SPEECH_SHARE * alone
+        if kind == "neutral":
+            return _at_rest()
+        sliders = sliders * (0.6 if speaks else 1.0)  # two open jaws would add up
         return (
             np.clip(_expression_of_sliders() @ sliders, -1, 1),
-            np.clip(to_speech @ words, -1, 1) * speaks,
+            np.clip(_speech_of_sliders() @ words, -1, 1) * speaks,
             kind,
         )
+
+
+def _at_rest():
+    face = load_head().face
+    zeros = lambda shapes: np.zeros(len(shapes.scale))
+    return zeros(face.expression), zeros(face.speech), "neutral"
 
 
 @functools.lru_cache(maxsize=4)
