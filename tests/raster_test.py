@@ -192,6 +192,7 @@ def test_runs_count_the_eights_of_pixels_in_every_row_of_every_box():
     assert draw(*quads((0, 0, 8, 0.0)), 32).runs == 2 * 8
     assert draw(*quads((0, 0, 9, 0.0)), 32).runs == 2 * 9 * 2
     assert draw(*quads((-50, -50, 200, 0.0)), 32).runs == 2 * 32 * 4
+    assert draw(*quads((-9, 0, 8, 0.0), (0, 33, 8, 0.0)), 32).runs == 0
 
 
 def test_a_list_that_is_too_short_is_reported_and_draws_nothing_wrong():

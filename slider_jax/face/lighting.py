@@ -61,13 +61,6 @@ def dot(normal: Float[Array, "... 3"], axis: Float[Array, "3"]) -> Float[Array, 
     return sum(normal[..., i] * axis[i] for i in range(3))
 
 
-def key_light(
-    light: Light, normal: Float[Array, "... 3"], wrap: float
-) -> Float[Array, "..."]:
-    """max(0, (n·l + wrap) / (1 + wrap)): `wrap` lets light creep round, as in skin."""
-    return jnp.maximum((dot(normal, light.direction) + wrap) / (1.0 + wrap), 0.0)
-
-
 def highlight(
     light: Light, normal: Float[Array, "... 3"], gloss: Float[Array, "..."]
 ) -> Float[Array, "..."]:
