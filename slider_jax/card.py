@@ -37,9 +37,9 @@ def write(folder: str | os.PathLike) -> None:
     folder = pathlib.Path(folder)
     card = count(folder)
     (folder / "card.json").write_text(json.dumps(card) + "\n")
-    pictures = "\n![Faces](contact_sheet.png)\n\n![Histograms](histograms.png)\n"
+    pictures = "\n![Faces](contact_sheet.jpg)\n\n![Histograms](histograms.png)\n"
     (folder / "card.md").write_text(text(card) + pictures)
-    contact_sheet(folder).save(folder / "contact_sheet.png")
+    contact_sheet(folder).save(folder / "contact_sheet.jpg", quality=90)
     histograms(card).save(folder / "histograms.png")
 
 
@@ -47,7 +47,7 @@ def show(folder: str | os.PathLike, out: str | os.PathLike) -> str:
     """Draws faces into `out` and histograms beside it; returns the card's text."""
     out = pathlib.Path(out)
     card = count(folder)
-    contact_sheet(folder).save(out)
+    contact_sheet(folder).save(out, quality=90)  # which PNG ignores
     beside = out.with_stem(out.stem + "_histograms")
     histograms(card).save(beside)
     return text(card) + f"\nFaces: {out}. Histograms: {beside}.\n"

@@ -60,7 +60,7 @@ def test_what_is_written_is_what_was_counted(folder):
     assert "| train_paired | 48 | 6 | 12 |" in text
     assert "most in component 4, 100.00%" in text
     assert "- skin:\n  - procedural: 0.75\n" in text
-    for name in ("contact_sheet.png", "histograms.png"):
+    for name in ("contact_sheet.jpg", "histograms.png"):
         assert f"({name})" in text and (folder / name).exists()
 
 
@@ -78,11 +78,11 @@ def test_the_sheet_shows_a_session_a_row_with_the_neutral_first(folder):
 
 def test_show_draws_from_the_files_alone(folder, tmp_path):
     before = sorted(folder.iterdir())
-    text = card.show(folder, tmp_path / "sheet.png")
+    text = card.show(folder, tmp_path / "sheet.jpg")
     assert "train_paired" in text and sorted(folder.iterdir()) == before
-    drawn = (tmp_path / "sheet.png").read_bytes()
-    assert drawn == (folder / "contact_sheet.png").read_bytes()
-    assert (tmp_path / "sheet_histograms.png").exists()
+    drawn = (tmp_path / "sheet.jpg").read_bytes()
+    assert drawn == (folder / "contact_sheet.jpg").read_bytes()
+    assert (tmp_path / "sheet_histograms.jpg").exists()
 
 
 def test_a_folder_without_a_set_says_how_to_make_one(tmp_path):
