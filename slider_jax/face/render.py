@@ -14,7 +14,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, Shaped
 
 from slider_jax.face import atlas as layout
-from slider_jax.face import lighting, raster
+from slider_jax.face import lighting, proxies, raster
 from slider_jax.face.appearance import Look, crown_coordinates
 from slider_jax.face.atlas import PARTS
 from slider_jax.face.camera import Camera, project
@@ -51,6 +51,7 @@ class Puppet:
     above: Float[Array, "n"]  # decimetres of scalp above the hairline
     top: Float[Array, "n"]  # 0 at the sides, 1 on top
     size: Int[Array, ""]  # vertices of the head
+    hair: proxies.Proxy | None = None  # in place of shells and long hair
 
 
 def puppet(head: Head) -> Puppet:
@@ -208,7 +209,8 @@ def _dress(puppet, look, rest, mesh, camera, light):
     length = look.hair_side + (look.hair_top - look.hair_side) * puppet.top
     x, y, z = (mesh[puppet.scalp] * 0.05).T
     tousled = 1 + 0.15 * jnp.sin(x + look.hairline * 40) * jnp.cos(1.3 * z + y)
-    length = length * tousled * jnp.sqrt(grown)
+    # Shells meet the skin at the hairline, or one would look in between them.
+    length = length * tousled * jnp.clip((puppet.above - look.hairline) / 0.4, 0, 1)
     heights = (jnp.arange(SHELLS) + 1.0) / SHELLS
     down, back = jnp.array([0.0, -1.0, -0.25]), jnp.array([0.0, 0.25, -1.0])
     comb = jnp.where(look.hair_fall > 0, down, back) * jnp.abs(look.hair_fall)
@@ -223,14 +225,26 @@ def _dress(puppet, look, rest, mesh, camera, light):
     inner = jnp.repeat(0.45 + 0.55 * heights, len(puppet.scalp))
     of_scalp = lambda values: jnp.tile(values[puppet.scalp], SHELLS) * inner
     thinning = 0.3 * heights**3
-    cuts = thinning[:, None] + 1.1 * (1 - grown)[None]
-    return (
+    cuts = thinning[:, None] + ((1 - grown) ** 2)[None]
+    dressed = (
         vertices,
         normals,
         jnp.concatenate([sky, of_scalp(sky)]),
         jnp.concatenate([see, of_scalp(see)]),
         jnp.concatenate([jnp.full(len(mesh), OPEN), cuts.reshape(-1)]),
     )
+    if puppet.hair is None:
+        return dressed
+    worn = _wear(puppet.hair, rest, turn, towards)
+    return tuple(jnp.concatenate(pair) for pair in zip(dressed, worn, strict=True))
+
+
+def _wear(hair, rest, turn, towards):
+    """What `_dress` says of vertices, for hair that is a mesh."""
+    place = proxies.put_on(hair, rest)
+    sky = jnp.clip(1.2 * hair.visibility[:, 0], 0.06, 1)
+    see = jnp.clip(1.6 * (hair.visibility[:, 1:] @ towards[1:]) - 0.3, 0, 1)
+    return place, hair.normal @ turn.T, sky, see, jnp.full(len(place), proxies.CUT)
 
 
 def _alpha_test(puppet, atlas, cuts):
