@@ -46,17 +46,25 @@ class Look:
     bald: Float[Array, ""]
 
 
-def bake(head: Head, look: Look, width: int) -> UInt8[Array, "h w 4"]:
+def bake(
+    head: Head,
+    look: Look,
+    width: int,
+    *,
+    skin: Float[Array, "m m 3"] | None = None,
+) -> UInt8[Array, "h w 4"]:
     """The atlas of one person, `width` texels across: colour, and alpha for hair.
 
-    Four texels to a pixel of the picture are enough: 512 for 128 px.
+    Four texels to a pixel of the picture are enough: 512 for 128 px. `skin` is a
+    picture to paint on, in place of one tone.
     """
     split = jax.random.split(jax.random.key(look.seed), len(layout.BLOCKS))
     colours = ("tone", "lips", "iris", "hair")
     look = look.replace(**{name: _rgb(*getattr(look, name)) for name in colours})
     keys = dict(zip(layout.BLOCKS, split, strict=True))
     strands = _strands(keys["hair"], look, width // 2)
-    skin = _skin(keys["skin"], head, look, strands, width)
+    bare = look.tone if skin is None else skin
+    skin = _skin(keys["skin"], head, look, bare, strands, width)
     sheet = jnp.zeros((round(layout.HEIGHT * width), width, 4))
     painted = {
         "skin": skin,
@@ -101,10 +109,11 @@ def _mix(colour, other, share):
     return colour + (other - colour) * share[..., None]
 
 
-def _skin(key, head, look, strands, width):
+def _skin(key, head, look, bare, strands, width):
     """The unrolled skin: pigment, blood, make-up, beard, brows, and roots of hair."""
     shape = (width, width)
     grow = lambda m: jax.image.resize(jnp.asarray(m), (*shape, *m.shape[2:]), "linear")
+    bare = grow(bare) if bare.ndim == 3 else bare[None, None]
     place, scalp, brow = grow(head.place), grow(head.scalp_map), grow(head.brow)
     region = {name: grow(head.regions[i]) for i, name in enumerate(REGIONS)}
     x, y, z = jnp.moveaxis(place, -1, 0)
@@ -115,7 +124,7 @@ def _skin(key, head, look, strands, width):
     mottle = _noise(k[2], shape, (width // 14, width // 14))
     patch = _noise(k[3], shape, (12, 12))
     light = 0.016 * pores + 0.02 * grain + 0.014 * mottle + 0.02 * patch
-    colour = look.tone * (1 + (0.4 + look.roughness) * light[..., None])
+    colour = bare * (1 + (0.4 + look.roughness) * light[..., None])
     blotches = 0.5 * mottle + 0.5 * _noise(k[4], shape, (24, 24))
     colour *= 1 + (0.5 + look.roughness) * blotches[..., None] * _rgb(
         0.006, -0.016, -0.02

@@ -22,13 +22,13 @@ BLOCKS = {  # left, top, width, height, in widths
     "mouth": (0.5, 1.25, 0.125, 0.125),
 }
 CENTRE = (0.0, -25.0, 0.0)  # millimetres: the skin is unrolled as seen from here
-_MARGIN = 0.04  # of a block, so that bilinear taps stay inside
+MARGIN = 0.04  # of a block, so that bilinear taps stay inside
 
 
 def in_block(name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Coordinates in [0, 1] of a block, right and down, as atlas coordinates."""
     left, top, width, height = BLOCKS[name]
-    inner = lambda t: _MARGIN + (1 - 2 * _MARGIN) * t
+    inner = lambda t: MARGIN + (1 - 2 * MARGIN) * t
     return np.stack([left + width * inner(x), (top + height * inner(y)) / HEIGHT], -1)
 
 

