@@ -1,0 +1,165 @@
+"""Training losses as equations: arrays in, one unweighted value per example out.
+
+Equation numbers are those of SliderGAN (Ververas and Zafeiriou 2020), C is the critic's
+map of scores. Where the paper can be read in two ways, the docstring says how we do.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+Image = Float[Array, "b h w c"]
+Scores = Float[Array, "b h w"]
+PerExample = Float[Array, "b"]
+# Mean over batch, patches and devices, as a number (the training step makes it).
+BatchMean = Callable[[Scores], Float[Array, ""]]
+
+TINY = 1e-12  # under roots: √ has an infinite slope at zero
+
+
+# The game. Each mode has a loss for the critic and one for the generator.
+
+
+def ra_expectation_critic(
+    real: Scores, fake: Scores, batch_mean: BatchMean
+) -> PerExample:
+    """-(σ(C(x) - E C(y)) - σ(C(y) - E C(x))), eqs. 5 and 6 with the sign of eq. 14.
+
+    The text has the roles swapped; eqs. 13 and 14 decide. The penalty of eq. 6 is a
+    loss of its own, `gradient_penalty`.
+    """
+    return -_ra_difference(real, fake, batch_mean)
+
+
+def ra_expectation_generator(
+    real: Scores, fake: Scores, batch_mean: BatchMean
+) -> PerExample:
+    """σ(C(x) - E C(y)) - σ(C(y) - E C(x)), eqs. 5 and 6 with the sign of eq. 13."""
+    return _ra_difference(real, fake, batch_mean)
+
+
+def _ra_difference(real, fake, batch_mean):
+    real, fake = _relative(real, fake, batch_mean)
+    return _patches(jax.nn.sigmoid(real) - jax.nn.sigmoid(fake))
+
+
+def rasgan_critic(real: Scores, fake: Scores, batch_mean: BatchMean) -> PerExample:
+    """Cross entropy of relative scores, halved (Jolicoeur-Martineau 2019)."""
+    real, fake = _relative(real, fake, batch_mean)
+    return _patches(jax.nn.softplus(-real) + jax.nn.softplus(fake)) / 2
+
+
+def rasgan_generator(real: Scores, fake: Scores, batch_mean: BatchMean) -> PerExample:
+    """`rasgan_critic` with real and fake swapped: does not saturate."""
+    real, fake = _relative(real, fake, batch_mean)
+    return _patches(jax.nn.softplus(real) + jax.nn.softplus(-fake)) / 2
+
+
+def ralsgan_critic(real: Scores, fake: Scores, batch_mean: BatchMean) -> PerExample:
+    """Least squares of relative scores, halved (Jolicoeur-Martineau 2019)."""
+    real, fake = _relative(real, fake, batch_mean)
+    return _patches(jnp.square(real - 1) + jnp.square(fake + 1)) / 2
+
+
+def ralsgan_generator(real: Scores, fake: Scores, batch_mean: BatchMean) -> PerExample:
+    """`ralsgan_critic` with real and fake swapped."""
+    real, fake = _relative(real, fake, batch_mean)
+    return _patches(jnp.square(real + 1) + jnp.square(fake - 1)) / 2
+
+
+def wgan_critic(real: Scores, fake: Scores, batch_mean: BatchMean) -> PerExample:
+    """C(y) - C(x) (Gulrajani 2017, eq. 3, without its penalty)."""
+    return _patches(fake - real)
+
+
+def wgan_generator(real: Scores, fake: Scores, batch_mean: BatchMean) -> PerExample:
+    """-C(y)."""
+    return -_patches(fake)
+
+
+# name -> (critic's, generator's)
+ADVERSARIAL = {
+    "ra_expectation": (ra_expectation_critic, ra_expectation_generator),
+    "rasgan": (rasgan_critic, rasgan_generator),
+    "ralsgan": (ralsgan_critic, ralsgan_generator),
+    "wgan_gp": (wgan_critic, wgan_generator),
+}
+
+
+def _relative(real, fake, batch_mean):
+    """C(x) - E C(y) and C(y) - E C(x), E over batch, patches and devices (eq. 5).
+
+    Gradients flow through the means, so both terms teach the generator.
+    """
+    return real - batch_mean(fake), fake - batch_mean(real)
+
+
+def _patches(scores):
+    return scores.mean(axis=(1, 2))
+
+
+# The penalty.
+
+
+def gradient_penalty(critic: Callable[[Image], Scores], points: Image) -> PerExample:
+    """(‖∇ Σ C‖₂ - 1)², the sum over patches, at `points` (Gulrajani 2017, eq. 3).
+
+    Needs a critic that does not mix examples. Eq. 6 prints σ(C) at generated images;
+    like the code that it builds on we take C itself, at `interpolates`.
+    """
+    slope = jax.grad(lambda x: critic(x).sum())(points)
+    norm = jnp.sqrt(jnp.square(slope).sum(axis=(1, 2, 3)) + TINY)
+    return jnp.square(norm - 1)
+
+
+def interpolates(real: Image, fake: Image, keys: Key[Array, "b"]) -> Image:
+    """t x + (1 - t) y with one t ~ U(0, 1) per example."""
+    t = jax.vmap(jax.random.uniform)(keys)[:, None, None, None]
+    return t * real + (1 - t) * fake
+
+
+# What the edit must be.
+
+
+def expression_error(
+    predicted: Float[Array, "b k"], wanted: Float[Array, "b k"]
+) -> PerExample:
+    """Mean of squares over the k parameters, eqs. 7 and 8 (printed without square)."""
+    return jnp.square(predicted - wanted).mean(axis=1)
+
+
+def pixel_distance(a: Image, b: Image) -> PerExample:
+    """‖a - b‖₁ / (W H), eqs. 9 and 10: summed over the channels, not averaged."""
+    return jnp.abs(a - b).sum(axis=3).mean(axis=(1, 2))
+
+
+def paired_distance(fake: Image, target: Image, paired: Bool[Array, "b"]) -> PerExample:
+    """Eq. 10 where there is a ground truth, zero elsewhere."""
+    return paired * pixel_distance(fake, target)
+
+
+def identity_distance(a: Float[Array, "b d"], b: Float[Array, "b d"]) -> PerExample:
+    """1 - cos of two embeddings, eq. 11 (whose fraction is printed upside down)."""
+    norms = jnp.square(a).sum(axis=1) * jnp.square(b).sum(axis=1)
+    return 1 - (a * b).sum(axis=1) / jnp.sqrt(norms + TINY)
+
+
+def attention(
+    mask: Float[Array, "b h w 1"], back: Float[Array, "b h w 1"]
+) -> PerExample:
+    """Mean of the mask of the edit plus that of the way back, eq. 12; 0 to 2."""
+    return mask.mean(axis=(1, 2, 3)) + back.mean(axis=(1, 2, 3))
+
+
+def mask_entropy(mask: Float[Array, "b h w 1"]) -> PerExample:
+    """Mean entropy in bits: 1 where all is half-way, 0 where the mask decides."""
+    m = mask.clip(1e-6, 1 - 1e-6)
+    bits = -(m * jnp.log2(m) + (1 - m) * jnp.log2(1 - m))
+    return bits.mean(axis=(1, 2, 3))
+
+
+def score_gap(real: Scores, fake: Scores) -> PerExample:
+    """C(x) - C(y). With `ra_expectation` and a mean above 4, σ has gone flat."""
+    return _patches(real - fake)

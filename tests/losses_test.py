@@ -1,0 +1,193 @@
+"""Losses: worked out by hand, and the same in PyTorch, values and gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from slider_jax import losses
+
+MODES = list(losses.ADVERSARIAL)
+mean = lambda x: x.mean()
+
+
+def both(mode, real, fake):
+    """Means of the critic's loss and of the generator's."""
+    return tuple(loss(real, fake, mean).mean() for loss in losses.ADVERSARIAL[mode])
+
+
+@pytest.mark.parametrize(
+    "mode, critic, generator",
+    [
+        ("ra_expectation", -0.741716, 0.741716),
+        ("rasgan", 0.140152, 2.140152),
+        ("ralsgan", 1.25, 9.25),
+        ("wgan_gp", -2.0, 0.5),
+    ],
+)
+def test_the_game_of_two_scores_against_two(mode, critic, generator):
+    """C(real) = 1, 2 and C(fake) = 0, -1: worked out by hand."""
+    real = jnp.array([1.0, 2.0])[:, None, None]
+    fake = jnp.array([0.0, -1.0])[:, None, None]
+    np.testing.assert_allclose(both(mode, real, fake), (critic, generator), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_patches_count_like_examples(mode):
+    r = np.random.default_rng(0)
+    real, fake = map(jnp.asarray, r.normal(size=(2, 3, 2, 2)))
+    flat = lambda x: x.reshape(-1, 1, 1)
+    whole, parts = both(mode, real, fake), both(mode, flat(real), flat(fake))
+    np.testing.assert_allclose(whole, parts, rtol=1e-5)
+
+
+def torch_game(torch, mode, real, fake):
+    """After the definitions of Jolicoeur-Martineau, with PyTorch's own losses."""
+    bce = torch.nn.functional.binary_cross_entropy_with_logits
+    r, f = real - fake.mean(), fake - real.mean()
+    one, zero = torch.ones_like(r), torch.zeros_like(r)
+    difference = torch.sigmoid(r).mean() - torch.sigmoid(f).mean()
+    return {
+        "ra_expectation": (-difference, difference),
+        "rasgan": (
+            (bce(r, one) + bce(f, zero)) / 2,
+            (bce(r, zero) + bce(f, one)) / 2,
+        ),
+        "ralsgan": (
+            (((r - 1) ** 2).mean() + ((f + 1) ** 2).mean()) / 2,
+            (((r + 1) ** 2).mean() + ((f - 1) ** 2).mean()) / 2,
+        ),
+        "wgan_gp": (fake.mean() - real.mean(), -fake.mean()),
+    }[mode]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_game_is_that_of_pytorch(mode):
+    torch = pytest.importorskip("torch")
+    maps = 2 * np.random.default_rng(1).normal(size=(2, 3, 2, 2)).astype(np.float32)
+    maps = jnp.asarray(maps)
+    ours = both(mode, *maps)
+    slopes = [
+        jax.grad(lambda real, fake, i=i: both(mode, real, fake)[i], (0, 1))(*maps)
+        for i in (0, 1)
+    ]
+    for i in (0, 1):
+        real, fake = (torch.tensor(np.array(x), requires_grad=True) for x in maps)
+        theirs = torch_game(torch, mode, real, fake)[i]
+        (theirs + 0 * real.sum()).backward()
+        np.testing.assert_allclose(ours[i], theirs.detach().numpy(), rtol=1e-5)
+        for slope, leaf in zip(slopes[i], (real, fake), strict=True):
+            np.testing.assert_allclose(slope, leaf.grad.numpy(), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("slope, expected", [(1.0, 0.0), (3.0, 4.0), (0.0, 1.0)])
+def test_gradient_penalty_of_a_plane(slope, expected):
+    """C(x) = slope * x[0] has gradient norm |slope| everywhere."""
+    critic = lambda x: slope * x[:, :1, :1, 0]
+    penalty = losses.gradient_penalty(critic, jnp.ones((2, 4, 4, 3)))
+    np.testing.assert_allclose(penalty, expected, atol=1e-5)
+
+
+def test_gradient_penalty_sums_the_patches_first():
+    """Four patches of slope 1 in four pixels: a norm of 2."""
+    penalty = losses.gradient_penalty(lambda x: x[..., 0], jnp.ones((1, 2, 2, 3)))
+    np.testing.assert_allclose(penalty, 1.0, rtol=1e-6)
+
+
+def test_a_flat_critic_has_a_finite_second_derivative():
+    penalty = lambda w: losses.gradient_penalty(
+        lambda x: w * x[..., 0], jnp.ones((1, 2, 2, 3))
+    ).sum()
+    assert jnp.isfinite(jax.grad(penalty)(0.0))
+
+
+def test_gradient_penalty_is_that_of_pytorch_to_second_order():
+    torch = pytest.importorskip("torch")
+    r = np.random.default_rng(2)
+    image = r.normal(size=(3, 4, 4, 2)).astype(np.float32)
+    kernel = r.normal(size=(3, 3, 2, 5)).astype(np.float32)
+
+    def critic(kernel, x):
+        dimensions = ("NHWC", "HWIO", "NHWC")
+        y = jax.lax.conv_general_dilated(
+            x, kernel, (1, 1), "VALID", dimension_numbers=dimensions
+        )
+        return jnp.tanh(y).sum(axis=3)
+
+    def penalty(kernel):
+        return losses.gradient_penalty(
+            lambda x: critic(kernel, x), jnp.asarray(image)
+        ).mean()
+
+    value, slope = jax.value_and_grad(penalty)(kernel)
+    x = torch.tensor(image.transpose(0, 3, 1, 2), requires_grad=True)
+    w = torch.tensor(kernel.transpose(3, 2, 0, 1), requires_grad=True)
+    score = torch.tanh(torch.nn.functional.conv2d(x, w)).sum()
+    (dx,) = torch.autograd.grad(score, x, create_graph=True)
+    theirs = ((dx.flatten(1).norm(dim=1) - 1) ** 2).mean()
+    theirs.backward()
+    np.testing.assert_allclose(value, theirs.detach().numpy(), rtol=1e-5)
+    theirs = w.grad.numpy().transpose(2, 3, 1, 0)
+    np.testing.assert_allclose(slope, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_interpolates_lie_between_and_differ_by_example():
+    keys = jax.random.split(jax.random.key(0), 4)
+    x = losses.interpolates(jnp.ones((4, 2, 2, 3)), jnp.zeros((4, 2, 2, 3)), keys)
+    assert jnp.all((x > 0) & (x < 1))
+    assert len(np.unique(x)) == 4
+
+
+def test_expression_error_is_a_mean_of_squares():
+    error = losses.expression_error(jnp.array([[1.0, 0.0]]), jnp.array([[0.0, 2.0]]))
+    np.testing.assert_allclose(error, [2.5])
+
+
+def test_pixel_distance_sums_the_channels():
+    distance = losses.pixel_distance(jnp.ones((1, 4, 4, 3)), jnp.zeros((1, 4, 4, 3)))
+    np.testing.assert_allclose(distance, [3.0])
+
+
+def test_without_a_ground_truth_the_paired_distance_is_zero():
+    fake, target = jnp.ones((2, 4, 4, 3)), jnp.zeros((2, 4, 4, 3))
+    distance = losses.paired_distance(fake, target, jnp.array([True, False]))
+    np.testing.assert_allclose(distance, [3.0, 0.0])
+
+
+def test_identity_distance_sees_directions_only():
+    a = jnp.array([[3.0, 4.0], [1.0, 0.0], [1.0, 0.0]])
+    b = jnp.array([[6.0, 8.0], [0.0, 5.0], [-2.0, 0.0]])
+    np.testing.assert_allclose(losses.identity_distance(a, b), [0, 1, 2], atol=1e-6)
+
+
+def test_identity_distance_is_that_of_pytorch():
+    torch = pytest.importorskip("torch")
+    a, b = map(jnp.asarray, np.random.default_rng(3).normal(size=(2, 4, 8)))
+    slope = jax.grad(lambda a: losses.identity_distance(a, b).sum())(a)
+    leaf = torch.tensor(np.array(a), requires_grad=True)
+    cosine = torch.nn.functional.cosine_similarity(leaf, torch.tensor(np.array(b)))
+    (1 - cosine).sum().backward()
+    ours = losses.identity_distance(a, b)
+    np.testing.assert_allclose(ours, 1 - cosine.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(slope, leaf.grad.numpy(), atol=1e-6)
+
+
+def test_an_embedding_of_zero_has_a_finite_gradient():
+    slope = jax.grad(lambda a: losses.identity_distance(a, jnp.ones((1, 4))).sum())
+    assert jnp.all(jnp.isfinite(slope(jnp.zeros((1, 4)))))
+
+
+def test_attention_adds_both_passes():
+    mask, back = jnp.full((1, 2, 2, 1), 0.25), jnp.full((1, 2, 2, 1), 0.5)
+    np.testing.assert_allclose(losses.attention(mask, back), [0.75])
+
+
+@pytest.mark.parametrize("value, bits", [(0.5, 1.0), (0.0, 0.0), (1.0, 0.0)])
+def test_an_undecided_mask_has_one_bit_a_pixel(value, bits):
+    entropy = losses.mask_entropy(jnp.full((1, 2, 2, 1), value))
+    np.testing.assert_allclose(entropy, [bits], atol=1e-4)
+
+
+def test_the_score_gap_is_real_minus_fake():
+    gap = losses.score_gap(jnp.ones((2, 2, 2)), jnp.zeros((2, 2, 2)))
+    np.testing.assert_allclose(gap, [1.0, 1.0])
