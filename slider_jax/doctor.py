@@ -1,5 +1,6 @@
 """Is this machine ready? Versions, devices, assets, disk, and how to get the rest."""
 
+import collections
 import hashlib
 import importlib.metadata
 import os
@@ -75,7 +76,13 @@ def show(found: dict[str, Any]) -> str:
         f"  {name:16}  {'here' if here else 'comes by itself when it is first needed'}"
         for name, here in found["fetched"].items()
     ]
-    assets = [f"  {name:16}  {state}" for name, state in found["assets"].items()]
+    state = collections.defaultdict(list)  # a folder is one line
+    for name, found_state in found["assets"].items():
+        state[name.partition("/")[0]].append(found_state)
+    assets = [
+        f"  {name:16}  {next((s for s in states if s != 'well'), 'well')}"
+        for name, states in state.items()
+    ]
     problems = [f"Problem: {problem}" for problem in found["problems"]]
     return "\n".join(
         [
