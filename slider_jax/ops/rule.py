@@ -1,0 +1,79 @@
+"""Which formulation computes which convolution. Decided when a program is traced.
+
+Measured on the CPU backend of jax 0.10: its fast path takes neither strided input
+gradients, nor kernels larger than the image, nor kernel gradients with few outputs,
+and what it does not take is up to a hundred times slower. So there small images become
+one matrix product, large ones Winograd transforms, and `lax` keeps the rest.
+"""
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+
+# On a CPU: two accuracies of Winograd. Elsewhere: `plain`, which is `lax` and nothing
+# else. F(4x4) is a quarter faster than F(2x2) and five times less accurate.
+STYLES = ("plain", "winograd2", "winograd4")
+_style: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "style", default=None
+)
+
+
+class Geometry(NamedTuple):
+    """What the three maps of a convolution share. `size` is the image's (h, w)."""
+
+    size: tuple[int, int]
+    kernel: int
+    stride: int
+    padding: int
+    style: str
+
+    @property
+    def output(self) -> tuple[int, int]:
+        """(h, w) after the convolution."""
+        h, w = (
+            (n + 2 * self.padding - self.kernel) // self.stride + 1 for n in self.size
+        )
+        return h, w
+
+
+@contextlib.contextmanager
+def using(style: str) -> Iterator[None]:
+    """Programs traced in here use this style, in every order of differentiation.
+
+    What was compiled before keeps its own.
+    """
+    if style not in STYLES:
+        raise ValueError(f"Unknown style {style!r}; choose from {list(STYLES)}.")
+    token = _style.set(style)
+    try:
+        yield
+    finally:
+        _style.reset(token)
+
+
+def style() -> str:
+    """The style chosen with `using`, or else the backend's."""
+    default = "winograd2" if jax.default_backend() == "cpu" else "plain"
+    return _style.get() or default
+
+
+def choose(map_name: str, geometry: Geometry, channels: int, features: int) -> str:
+    """The formulation's name, for the `forward`, `image` or `kernel` map on a CPU.
+
+    `channels` go into the convolution, and `features` come out of it.
+    """
+    size, kernel, stride, padding, style = geometry
+    if max(size) <= 8:
+        return "product"
+    # Winograd's transforms pay when many channels share them.
+    foldable = (kernel, stride, padding) in ((3, 1, 1), (4, 2, 1))
+    if foldable and min(channels, features) >= 16 and min(geometry.output) >= 8:
+        return style
+    if map_name == "image" and stride > 1:
+        return "product"
+    if map_name == "kernel" and stride == 1 and features < 16:
+        return "swap"
+    return "lax"

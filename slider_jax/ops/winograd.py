@@ -1,0 +1,168 @@
+"""Winograd's convolutions: fewer multiplications, in plain JAX.
+
+A tile of m outputs in a row, under a kernel of r taps, is Aᵀ[(G g) ∘ (Bᵀ d)] of m+r-1
+inputs d: m+r-1 products where the definition takes m·r (Winograd 1980; Lavin and Gray
+2016). Rows and columns nest, channels turn the products into matrix products.
+
+3x3 kernels of stride 1 are taken as they are. A 4x4 kernel of stride 2 is a 2x2 kernel
+of stride 1 on the image of 2x2 pixel blocks, with four times the channels.
+"""
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+# The points of Cook and Toom's interpolation, with infinity. Small ones round least.
+_POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
+
+
+@functools.cache
+def matrices(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(Aᵀ [m, t], G [t, r], Bᵀ [t, t]) for t = m + r - 1 products."""
+    t = m + r - 1
+
+    def powers(n):
+        at_infinity = np.eye(n)[-1:]
+        rows = [[point**k for k in range(n)] for point in _POINTS[: t - 1]]
+        return np.concatenate([rows, at_infinity])
+
+    g, b = powers(r), np.linalg.inv(powers(t)).T
+    # The rows of Bᵀ become whole numbers, which are exact; G takes what is left.
+    scale = np.array([np.abs(row[np.abs(row) > 1e-9]).min() for row in b])[:, None]
+    return powers(m).T, g * scale, np.round(b / scale, 9)
+
+
+# Transforms are written as sums over a new axis, never as stacks: XLA:CPU runs a fusion
+# that ends in a concatenation on one thread only.
+
+
+def _contract(matrix, parts, position):
+    """Σₙ matrix[:, n] ⊗ parts[n], with the new axis at `position`."""
+    total = 0
+    for column, part in zip(matrix.T, parts, strict=True):
+        part = jnp.expand_dims(part, position)
+        shape = [1] * part.ndim
+        shape[position] = len(column)
+        total += jnp.asarray(column.reshape(shape), part.dtype) * part
+    return total
+
+
+def _tiles(x, m, r, transform):
+    """Overlapping tiles, transformed: [b, h, w, c] -> [t t, b y x, c]."""
+    b, h, w, c = x.shape
+    y, z = (n - r + 1 for n in (h, w))
+    y, z = -(-y // m), -(-z // m)
+    x = jnp.pad(x, ((0, 0), (0, y * m + r - 1 - h), (0, z * m + r - 1 - w), (0, 0)))
+    t = m + r - 1
+    rows = [x[:, i : i + (y - 1) * m + 1 : m] for i in range(t)]
+    rows = lax.optimization_barrier(_contract(transform, rows, 0))
+    columns = [rows[:, :, :, j : j + (z - 1) * m + 1 : m] for j in range(t)]
+    tiles = _contract(transform, columns, 1)
+    return lax.optimization_barrier(tiles).reshape(t * t, b * y * z, c)
+
+
+def _blocks(x, m, transform):
+    """Separate tiles of m x m, transformed: [b, y m, x m, c] -> [t t, b y x, c]."""
+    b, h, w, c = x.shape
+    y, z = -(-h // m), -(-w // m)
+    x = jnp.pad(x, ((0, 0), (0, y * m - h), (0, z * m - w), (0, 0)))
+    x = x.reshape(b, y, m, z, m, c)
+    t = transform.shape[0]
+    rows = _contract(transform, [x[:, :, i] for i in range(m)], 0)
+    rows = lax.optimization_barrier(rows)
+    tiles = _contract(transform, [rows[:, :, :, :, j] for j in range(m)], 1)
+    return lax.optimization_barrier(tiles).reshape(t * t, b * y * z, c)
+
+
+def _square(kernel, transform):
+    """Both axes of a kernel: [r, r, i, o] -> [t, t, i, o]."""
+    r = transform.shape[1]
+    kernel = _contract(transform, [kernel[i] for i in range(r)], 0)
+    return _contract(transform, [kernel[:, i] for i in range(r)], 1)
+
+
+def _correlate(x, kernel, m):
+    """Stride 1, no padding."""
+    r, (b, h, w, _), o = kernel.shape[0], x.shape, kernel.shape[3]
+    a, g, bt = matrices(m, r)
+    t = m + r - 1
+    h, w = h - r + 1, w - r + 1
+    y, z = -(-h // m), -(-w // m)
+    tiles = _tiles(x, m, r, bt)
+    kernel = lax.optimization_barrier(_square(kernel, g)).reshape(t * t, -1, o)
+    products = jnp.einsum("tnc,tco->tno", tiles, kernel).reshape(t, t, b, y, z, o)
+    rows = _contract(a, list(products), 3)  # [t, b, y, m, x, o]
+    rows = lax.optimization_barrier(rows)
+    image = _contract(a, list(rows), 4)  # [b, y, m, x, m, o]
+    return image.reshape(b, y * m, z * m, o)[:, :h, :w]
+
+
+def _correlate_kernel(x, dy, r, m):
+    """The gradient of `_correlate` to its kernel."""
+    a, g, bt = matrices(m, r)
+    t, c, o = m + r - 1, x.shape[3], dy.shape[3]
+    tiles, blocks = _tiles(x, m, r, bt), _blocks(dy, m, a.T)
+    products = jnp.einsum("tnc,tno->tco", tiles, blocks).reshape(t, t, c, o)
+    return _square(products, g.T)
+
+
+def _fold(x):
+    """2x2 pixels become channels: [b, h, w, c] -> [b, h/2, w/2, 4c]."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, h // 2, w // 2, 4 * c)
+
+
+def _unfold(x):
+    b, h, w, c = x.shape
+    x = x.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5)
+    return x.reshape(b, 2 * h, 2 * w, c // 4)
+
+
+def _fold_kernel(kernel):
+    """[4, 4, i, o] -> [2, 2, 4i, o]."""
+    i, o = kernel.shape[2:]
+    kernel = kernel.reshape(2, 2, 2, 2, i, o).transpose(0, 2, 1, 3, 4, 5)
+    return kernel.reshape(2, 2, 4 * i, o)
+
+
+def _unfold_kernel(kernel):
+    c, o = kernel.shape[2:]
+    kernel = kernel.reshape(2, 2, 2, 2, c // 4, o).transpose(0, 2, 1, 3, 4, 5)
+    return kernel.reshape(4, 4, c // 4, o)
+
+
+def _pad(x, n):
+    return jnp.pad(x, ((0, 0), (n, n), (n, n), (0, 0)))
+
+
+def _turned(kernel):
+    return jnp.flip(kernel, (0, 1)).transpose(0, 1, 3, 2)
+
+
+def _forward(geometry, x, kernel, m):
+    x = _pad(x, geometry.padding)
+    if geometry.stride == 2:
+        x, kernel = _fold(x), _fold_kernel(kernel)
+    return _correlate(x, kernel, m)
+
+
+def _image(geometry, dy, kernel, m):
+    if geometry.stride == 1:
+        around = geometry.kernel - 1 - geometry.padding
+        return _correlate(_pad(dy, around), _turned(kernel), m)
+    padded = _unfold(_correlate(_pad(dy, 1), _turned(_fold_kernel(kernel)), m))
+    p, (h, w) = geometry.padding, geometry.size
+    return padded[:, p : p + h, p : p + w]
+
+
+def _kernel(geometry, x, dy, m):
+    x = _pad(x, geometry.padding)
+    if geometry.stride == 2:
+        return _unfold_kernel(_correlate_kernel(_fold(x), dy, 2, m))
+    return _correlate_kernel(x, dy, geometry.kernel, m)
+
+
+MAPS = {"forward": _forward, "image": _image, "kernel": _kernel}
