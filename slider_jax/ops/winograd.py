@@ -34,18 +34,22 @@ def matrices(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return powers(m).T, g * scale, np.round(b / scale, 9)
 
 
-# Transforms are written as sums over a new axis, never as stacks: XLA:CPU runs a fusion
-# that ends in a concatenation on one thread only.
-
-
 def _contract(matrix, parts, position):
-    """Σₙ matrix[:, n] ⊗ parts[n], with the new axis at `position`."""
-    total = 0
-    for column, part in zip(matrix.T, parts, strict=True):
-        part = jnp.expand_dims(part, position)
-        shape = [1] * part.ndim
-        shape[position] = len(column)
-        total += jnp.asarray(column.reshape(shape), part.dtype) * part
+    """Σₙ matrix[:, n] parts[n], with the new axis at `position`."""
+    parts = list(parts)
+    return jnp.stack([_combine(row, parts) for row in matrix], position)
+
+
+def _combine(row, parts):
+    """Most coefficients are 0 or ±1, and cost nothing or an addition."""
+    total = None
+    for coefficient, part in zip(row.tolist(), parts, strict=True):
+        if coefficient:
+            term = part if abs(coefficient) == 1 else part * abs(coefficient)
+            if total is None:
+                total = term if coefficient > 0 else -term
+            else:
+                total = total + term if coefficient > 0 else total - term
     return total
 
 
@@ -83,20 +87,25 @@ def _square(kernel, transform):
     return _contract(transform, [kernel[:, i] for i in range(r)], 1)
 
 
-def _correlate(x, kernel, m):
-    """Stride 1, no padding."""
-    r, (b, h, w, _), o = kernel.shape[0], x.shape, kernel.shape[3]
+def _correlate(x, kernel, m, turned=False):
+    """Stride 1, no padding. The `turned` kernel is flipped, and maps o to i.
+
+    Its transform comes from G reversed, since to move a large kernel is slow.
+    """
+    r, (b, h, w, _) = kernel.shape[0], x.shape
     a, g, bt = matrices(m, r)
     t = m + r - 1
     h, w = h - r + 1, w - r + 1
     y, z = -(-h // m), -(-w // m)
     tiles = _tiles(x, m, r, bt)
-    kernel = lax.optimization_barrier(_square(kernel, g)).reshape(t * t, -1, o)
-    products = jnp.einsum("tnc,tco->tno", tiles, kernel).reshape(t, t, b, y, z, o)
+    kernel = _square(kernel, g[:, ::-1] if turned else g)
+    kernel = lax.optimization_barrier(kernel).reshape(t * t, *kernel.shape[2:])
+    sum_over = "tno,tco->tnc" if turned else "tnc,tco->tno"
+    products = jnp.einsum(sum_over, tiles, kernel).reshape(t, t, b, y, z, -1)
     rows = _contract(a, list(products), 3)  # [t, b, y, m, x, o]
     rows = lax.optimization_barrier(rows)
     image = _contract(a, list(rows), 4)  # [b, y, m, x, m, o]
-    return image.reshape(b, y * m, z * m, o)[:, :h, :w]
+    return image.reshape(b, y * m, z * m, -1)[:, :h, :w]
 
 
 def _correlate_kernel(x, dy, r, m):
@@ -138,10 +147,6 @@ def _pad(x, n):
     return jnp.pad(x, ((0, 0), (n, n), (n, n), (0, 0)))
 
 
-def _turned(kernel):
-    return jnp.flip(kernel, (0, 1)).transpose(0, 1, 3, 2)
-
-
 def _forward(geometry, x, kernel, m):
     x = _pad(x, geometry.padding)
     if geometry.stride == 2:
@@ -152,8 +157,8 @@ def _forward(geometry, x, kernel, m):
 def _image(geometry, dy, kernel, m):
     if geometry.stride == 1:
         around = geometry.kernel - 1 - geometry.padding
-        return _correlate(_pad(dy, around), _turned(kernel), m)
-    padded = _unfold(_correlate(_pad(dy, 1), _turned(_fold_kernel(kernel)), m))
+        return _correlate(_pad(dy, around), kernel, m, turned=True)
+    padded = _unfold(_correlate(_pad(dy, 1), _fold_kernel(kernel), m, turned=True))
     p, (h, w) = geometry.padding, geometry.size
     return padded[:, p : p + h, p : p + w]
 

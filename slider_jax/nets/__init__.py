@@ -1,0 +1,1 @@
+"""Networks: linen modules whose fields are sizes."""

@@ -1,0 +1,42 @@
+"""The critic of StarGAN, GANimation and SliderGAN (dossier 1.3)."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from slider_jax.nets.layers import Convolution
+
+
+class Critic(nn.Module):
+    """How real each patch looks, and which parameters the face wears.
+
+    Every layer halves the image and doubles the channels; the last feature map,
+    `size / 2**depth` wide, feeds both heads. No norm: the gradient penalty is a matter
+    of one example. Scores and parameters are unbounded, and float32 whatever `dtype`.
+    """
+
+    parameters: int = 30
+    width: int = 64
+    depth: int = 6
+    size: int = 128
+    initial: str = "normal"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self, image: Float[Array, "b {self.size} {self.size} 3"]
+    ) -> tuple[Float[Array, "b y x"], Float[Array, "b {self.parameters}"]]:
+        kind = dict(initial=self.initial, dtype=self.dtype)
+        x = image
+        for i in range(self.depth):
+            layer = Convolution(
+                self.width << i, 4, 2, 1, use_bias=True, **kind, name=f"down_{i}"
+            )
+            x = nn.leaky_relu(layer(x))
+        score = Convolution(1, 3, 1, 1, **kind, name="score")(x)
+        whole = self.size >> self.depth
+        parameters = Convolution(self.parameters, whole, **kind, name="parameters")(x)
+        return (
+            score[..., 0].astype(jnp.float32),
+            parameters[:, 0, 0].astype(jnp.float32),
+        )

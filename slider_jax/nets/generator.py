@@ -1,0 +1,110 @@
+"""The generator of StarGAN, GANimation and SliderGAN (dossier 1.2)."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from slider_jax.nets.layers import (
+    INITS,
+    ConditionedConvolution,
+    Convolution,
+    InstanceNorm,
+    TransposedConvolution,
+)
+from slider_jax.ops import convolution
+
+# Where the mask is 1, SliderGAN (eq. 4) shows the drawn colour, GANimation the photo.
+MASK_SHOWS_COLOUR = True
+
+
+def compose(
+    image: Float[Array, "b h w 3"],
+    colour: Float[Array, "b h w 3"],
+    mask: Float[Array, "b h w 1"],
+) -> Float[Array, "b h w 3"]:
+    """mask · colour + (1 - mask) · image (eq. 4)."""
+    drawn = mask if MASK_SHOWS_COLOUR else 1 - mask
+    return drawn * colour + (1 - drawn) * image
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions; nothing after the sum."""
+
+    initial: str = "normal"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        layer = dict(
+            features=x.shape[3],
+            kernel=3,
+            padding=1,
+            initial=self.initial,
+            dtype=self.dtype,
+        )
+        y = Convolution(**layer, name="first")(x)
+        y = nn.relu(InstanceNorm(name="first_norm")(y))
+        y = Convolution(**layer, name="second")(y)
+        return x + InstanceNorm(name="second_norm")(y)
+
+
+class Heads(nn.Module):
+    """Colour and mask, without bias, as one convolution; float32 from here on."""
+
+    masked: bool = True
+    initial: str = "normal"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"]
+    ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w 1"]]:
+        names = {"colour": 3, "mask": 1} if self.masked else {"colour": 3}
+        kernels = [
+            self.param(name, INITS[self.initial], (7, 7, x.shape[3], features))
+            for name, features in names.items()
+        ]
+        kernel = jnp.concatenate(kernels, axis=3).astype(self.dtype)
+        x = convolution(x, kernel, stride=1, padding=3).astype(jnp.float32)
+        colour = jnp.tanh(x[..., :3])
+        return colour, nn.sigmoid(x[..., 3:]) if self.masked else jnp.ones_like(
+            x[..., :1]
+        )
+
+
+class Generator(nn.Module):
+    """Image in [-1, 1] and condition to colour in [-1, 1] and mask in [0, 1].
+
+    `width` is that of the first layer and doubles `down` times. The image's sides are
+    multiples of 2**down. Without `masked`, the mask is 1 everywhere (StarGAN).
+    """
+
+    conditions: int = 30
+    width: int = 64
+    blocks: int = 6
+    down: int = 2
+    masked: bool = True
+    initial: str = "normal"
+    dtype: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self,
+        image: Float[Array, "b h w 3"],
+        condition: Float[Array, "b {self.conditions}"],
+    ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w 1"]]:
+        kind = dict(initial=self.initial, dtype=self.dtype)
+        enter = ConditionedConvolution(self.width, 7, 3, **kind, name="enter")
+        x = enter(image, condition)
+        x = nn.relu(InstanceNorm(name="enter_norm")(x))
+        for i in range(self.down):
+            features = self.width << (i + 1)
+            x = Convolution(features, 4, 2, 1, **kind, name=f"down_{i}")(x)
+            x = nn.relu(InstanceNorm(name=f"down_{i}_norm")(x))
+        for i in range(self.blocks):
+            x = ResidualBlock(**kind, name=f"block_{i}")(x)
+        for i in range(self.down):
+            features = self.width << (self.down - i - 1)
+            x = TransposedConvolution(features, **kind, name=f"up_{i}")(x)
+            x = nn.relu(InstanceNorm(name=f"up_{i}_norm")(x))
+        return Heads(self.masked, **kind, name="heads")(x)
