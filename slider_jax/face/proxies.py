@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
+from scipy.spatial import cKDTree
 
 from slider_jax.face import lighting
 from slider_jax.face.atlas import PARTS
@@ -20,8 +21,9 @@ from slider_jax.face.head import Head
 CUT = 0.5  # of the atlas' alpha
 _QUAD = 11  # three.js for: a quadrangle with a material and texture coordinates
 _CELL = 5.0  # mm: what is thinner casts no shadow
-_DIRECTIONS = 96
+_DIRECTIONS = 64
 _THROUGH = 0.25  # of light that passes hair
+_DEEP = 8.0  # mm: what lies deeper in the hair is never seen
 
 
 @struct.dataclass
@@ -100,9 +102,8 @@ def bind(mesh: Mesh, head: Head) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         outside = np.isin(head.part, [PARTS.index(p) for p in ("skin", "long hair")])
         outside = np.unique(head.face.triangles[outside])
         place = base[~known] @ fit
-        away = np.linalg.norm(place[:, None] - mean[outside], axis=-1)
-        nearest = np.argsort(away, axis=1)[:, :3]
-        close = 1 / (np.take_along_axis(away, nearest, 1) + 1)
+        away, nearest = cKDTree(mean[outside]).query(place, k=3)
+        close = 1 / (away + 1)
         close = close / close.sum(1, keepdims=True)
         hold = outside[nearest]
         reference[~known] = hold
@@ -166,6 +167,26 @@ def shade(
         np.concatenate([sky[:, None], seen[:, 1:] + project(after - before)], 1),
         np.concatenate([hair_sky[:, None], project(on_hair)], 1),
     )
+
+
+def shows(
+    head: Head,
+    corners: Float[np.ndarray, "f 3 3"],
+    solid: Float[np.ndarray, "p 3"],
+) -> np.ndarray:
+    """Triangles [f] that some camera may see: those deep in the hair only cost time."""
+    skin = head.face.triangles[head.part == PARTS.index("skin")]
+    skin, *_ = spread(np.asarray(head.face.mean, float), skin, 40_000)
+    places = np.concatenate([corners, corners.mean(1, keepdims=True)], 1)
+    seen = np.zeros(len(corners), bool)
+    for yaw in np.radians([-55, -35, -15, 0, 15, 35, 55]):
+        for pitch in np.radians([-25, 0, 25]):
+            level = np.cos(pitch)
+            towards = [level * np.sin(yaw), np.sin(pitch), level * np.cos(yaw)]
+            free = _front(towards, solid)(places.reshape(-1, 3), _DEEP)
+            free *= _front(towards, skin)(places.reshape(-1, 3), 2 * _DEEP)
+            seen |= free.reshape(-1, 4).any(1)
+    return seen
 
 
 def head_normals(place: np.ndarray, triangles: np.ndarray) -> np.ndarray:

@@ -187,10 +187,10 @@ def _look_up(picture, uv):
 def _styles(paths, head):
     """Puppets of equal shapes, so that all styles are one compiled program."""
     bare = _bare(puppet(head))
-    meshes = [proxies.read(path) for path in paths]
-    vertices = 1 + max(len(mesh.reference) for mesh in meshes)
-    triangles = max(len(mesh.triangles) for mesh in meshes)
-    return [_style(bare, mesh, head, vertices, triangles) for mesh in meshes]
+    worn = [_fit(proxies.read(path), bare, head) for path in paths]
+    vertices = 1 + max(len(hair.reference) for hair, *_ in worn)
+    triangles = max(len(faces) for _, faces, *_ in worn)
+    return [_style(bare, *parts, vertices, triangles) for parts in worn]
 
 
 def _bare(full):
@@ -211,43 +211,54 @@ def _bare(full):
     )
 
 
-def _style(bare, mesh, head, vertices, triangles):
-    """Padding hangs on nothing, so it is one point and draws nothing."""
+def _fit(mesh, bare, head):
+    """Proxy, triangles, their coordinates, what the head sees, and the picture."""
     reference, weight, offset = proxies.bind(mesh, head)
     mean = np.asarray(head.face.mean, float)
     place = (mean[reference] * weight[..., None]).sum(1) + offset
     normal = proxies.normals(place, mesh.triangles, np.array(layout.CENTRE))
     picture = _picture(mesh.picture)
     uv = np.stack([mesh.uv[..., 0], 1 - mesh.uv[..., 1]], -1)
-    points, owner, weights = proxies.spread(place, mesh.triangles, 60_000)
+    points, owner, weights = proxies.spread(place, mesh.triangles, 40_000)
     seen_at = (uv[owner] * weights[..., None]).sum(1) * (len(picture) - 1)
     column, row = np.clip(np.round(seen_at), 0, len(picture) - 1).astype(int).T
     points = points[picture[row, column, 1] > proxies.CUT]
     visibility, of_hair = proxies.shade(head, bare.visibility, place, normal, points)
-
-    pad = lambda x, n: np.pad(x, [(0, n - len(x))] + [(0, 0)] * (x.ndim - 1))
-    nothing = np.full((triangles - len(mesh.triangles), 3), vertices - 1)
-    more = len(mean) + np.concatenate([mesh.triangles, nothing])
+    shown = proxies.shows(head, place[mesh.triangles], points)
     crown = np.flatnonzero(head.scalp > 0)
     hair = proxies.Proxy(
-        reference=pad(reference, vertices).astype(np.int32),
-        weight=pad(weight, vertices).astype("f4"),
-        offset=pad(offset, vertices).astype("f4"),
-        normal=pad(normal, vertices).astype("f4"),
-        visibility=pad(of_hair, vertices).astype("f4"),
+        reference=reference.astype(np.int32),
+        weight=weight.astype("f4"),
+        offset=offset.astype("f4"),
+        normal=normal.astype("f4"),
+        visibility=of_hair.astype("f4"),
         crown=crown,
         span=np.ptp(mean[crown], axis=0).astype("f4"),
     )
+    return hair, mesh.triangles[shown], uv[shown], visibility, picture
+
+
+def _style(bare, hair, faces, uv, visibility, picture, vertices, triangles):
+    """Padding hangs on nothing, so all of it is one point and draws nothing."""
+    pad = lambda x, n: np.pad(x, [(0, n - len(x))] + [(0, 0)] * (x.ndim - 1))
+    missing = triangles - len(faces)
+    faces = np.concatenate([faces, np.full((missing, 3), vertices - 1)])
     uv = pad(layout.in_block("hair", uv[..., 0], uv[..., 1]), triangles)
-    join = lambda old, extra: np.concatenate([old, extra])
+    join = lambda old, extra: np.concatenate([old, extra.astype(old.dtype)])
     dressed = bare.replace(
-        triangles=join(bare.triangles, more.astype(np.int32)),
-        corner_uv=join(bare.corner_uv, uv.astype("f4")),
+        triangles=join(bare.triangles, faces + bare.size),
+        corner_uv=join(bare.corner_uv, uv),
         part=join(bare.part, np.full(triangles, PARTS.index("hair"))),
-        one_sided=join(bare.one_sided, np.zeros(triangles, bool)),
-        face=join(bare.face, np.zeros((triangles, 3, 1), "f4")),
+        one_sided=join(bare.one_sided, np.zeros(triangles)),
+        face=join(bare.face, np.zeros((triangles, 3, 1))),
         visibility=visibility.astype("f4"),
-        hair=hair,
+        hair=hair.replace(
+            reference=pad(hair.reference, vertices),
+            weight=pad(hair.weight, vertices),
+            offset=pad(hair.offset, vertices),
+            normal=pad(hair.normal, vertices),
+            visibility=pad(hair.visibility, vertices),
+        ),
     )
     return Style(dressed, picture)
 
