@@ -19,11 +19,6 @@ MIRROR_68 = [
     *(*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), 67, 66, 65),
 ]
 PARTS_OF_A_HEAD = 7
-# TODO(issue 2): build_head.py must look for landmarks with the eyeballs in place.
-in_the_eye_sockets = pytest.mark.xfail(
-    reason="landmarks 36, 44 and 45 of the built head lie behind the eyeballs",
-    strict=True,
-)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +118,6 @@ def test_left_sliders_are_right_sliders_in_the_mirror(head):
     np.testing.assert_array_equal(reflected[MIRROR], head.face.units)
 
 
-@in_the_eye_sockets
 def test_opposite_landmarks_are_opposite_vertices(head):
     np.testing.assert_array_equal(
         head.face.mirror[head.landmarks], head.landmarks[MIRROR_68]
@@ -192,7 +186,6 @@ def test_jaw_open_opens_the_mouth(head):
     assert gap(wearing(head)) < 4 < 20 < gap(wearing(head, jawOpen=1.0))
 
 
-@in_the_eye_sockets
 def test_a_blink_closes_its_own_eye(head):
     left = lambda points: opening(points, (43, 44), (47, 46))
     right = lambda points: opening(points, (37, 38), (41, 40))
