@@ -38,6 +38,7 @@ setup(
         "protobuf>=5",
         "scipy>=1.14",
         "tensorflow-datasets>=4.9.9",
+        "tensorboardX>=2.6",
         "tqdm>=4.66",
         "typer>=0.16",
     ],

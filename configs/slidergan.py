@@ -1,55 +1,123 @@
 r"""SliderGAN (Ververas and Zafeiriou 2020): 30 expression sliders, 128 x 128 pixels.
 
     python launch/main.py --config=configs/slidergan.py \
-        --config.data.folder=/data/open_faces
+        --config.data.folder=/data/open_faces --workdir=runs/slidergan
 
-With nothing but the faces that come in the package, at 64 x 64 pixels:
+With nothing but the faces that come in the package, in five minutes on two cores:
 
     python launch/main.py --config=configs/slidergan.py:demo
 
-Every value is the paper's. What the paper does not say (learning rate, schedule,
-critic updates per generator update, weight of the gradient penalty) is not here yet.
+Weights, batch, epochs and Adam's betas are the paper's (sec. 5.2). What it does not say
+is as in StarGAN and GANimation, on which it builds: learning rate 1e-4, constant for 40
+epochs and then linear to 0; 5 critic updates a step; a gradient penalty of weight 10,
+times 30, since it is part of L_adv.
 """
 
 import ml_collections
 from ml_collections import config_dict
 
+VARIANTS = ("full", "demo", "tiny", "speech", "wgp", "no_id", "no_gen", "gpu")
+
 
 def get_config(variant: str = "full") -> ml_collections.ConfigDict:
-    if variant not in ("full", "demo"):
-        raise ValueError(f"Unknown variant {variant!r}; choose 'full' or 'demo'.")
+    if variant not in VARIANTS:
+        raise ValueError(f"Unknown variant {variant!r}; choose from {VARIANTS}.")
 
     config = ml_collections.ConfigDict()
     config.seed = 0
+    config.parallel = "pmap"  # or "jit"; same numbers, see slider_jax/parallel.py
+    config.unroll = config_dict.placeholder(bool)  # the critic's loop: on CPUs
+
     config.system = "slidergan"
-    config.model = dict(num_sliders=30)
+    config.model = dict(
+        parameters=30,
+        size=128,
+        width=64,
+        blocks=6,
+        depth=6,
+        adversarial="ra_expectation",
+        penalty_at="interpolates",
+        dtype="float32",
+    )
+    config.identity = "dlib"  # "insightface:FILE"; "none" switches the loss off
+
     config.data = dict(
         folder=config_dict.placeholder(str),  # "tiny" is the set in the package
-        image_size=128,
+        image_size=config.model.get_ref("size"),
         batch_size=16,
+        n_critic=5,
+        speech=False,
+        pairs="neutral",  # with the neutral face; "any" two of a session
+        mirror=False,  # flip half of the faces
+        noise=0.0,  # added to a stranger's expression
+        threads=1,
+        workers=0,
+        cache=False,
     )
-    config.adam = dict(b1=0.5, b2=0.999)
+    config.learning_rate = dict(critic=1e-4, generator=1e-4)
+    config.constant = 2 / 3  # of all steps, before the rate falls
+    config.ema_decay = 0.999
 
-    # One phase after another; each has its own split and loss weights (sec. 5.2).
-    critic = dict(adversarial=30.0, expression=1000.0)
+    # One phase after another; each has its own split and loss weights. What has weight
+    # 0 is watched and not trained.
+    critic = dict(
+        adversarial=30.0, gradient_penalty=300.0, expression=1000.0, score_gap=0.0
+    )
     generator = dict(
         adversarial=30.0,
         expression=1000.0,
         reconstruction=10.0,
         identity=4.0,
         attention=0.3,
+        mask_entropy=0.0,
     )
     config.phases = (
         phase("paired", 20, critic, dict(generator, paired=10.0)),
         phase("unpaired", 40, critic, dict(generator, paired=0.0)),
     )
+    config.every = dict(log=100, samples=1000, checkpoint=1000)
+    config.keep = 3  # checkpoints
+    config.samples = 4  # rows of each block of a sheet
 
+    if variant == "speech":  # sec. 5.5: in phase 1 the speech part stays zero
+        config.data.speech = True
+        config.model.parameters = 40
+    if variant == "wgp":  # the paper's comparison, the same but for the game
+        config.model.adversarial = "wgan_gp"
+    if variant == "no_id":
+        config.identity = "none"
+    if variant == "no_gen":
+        for p in config.phases:
+            p.weights.generator.paired = 0.0
+    if variant == "gpu":
+        config.model.dtype = "bfloat16"
+        config.data.update(batch_size=64, workers=8)
+        config.learning_rate = dict(critic=2e-4, generator=2e-4)
     if variant == "demo":
-        config.data.folder = "tiny"
-        config.data.image_size = 64
+        config.identity = "none"  # dlib's weights would be a download
+        config.model.update(size=64, width=24, blocks=4, depth=5)
+        config.data.update(
+            folder="tiny", batch_size=8, n_critic=2, mirror=True, cache=True
+        )
+        config.learning_rate = dict(critic=3e-4, generator=5e-4)
+        config.ema_decay = 0.98
+        config.phases[0].steps, config.phases[1].steps = 400, 150
+        config.every = dict(log=10, samples=100, checkpoint=100)
+    if variant == "tiny":  # for tests
+        config.identity = "none"
+        config.model.update(size=64, width=2, blocks=1, depth=4)
+        config.data.update(folder="tiny", batch_size=8, n_critic=1)
+        config.phases[0].steps, config.phases[1].steps = 4, 4
+        config.every = dict(log=2, samples=4, checkpoint=3)
+        config.samples = 1
     return config
 
 
 def phase(name, epochs, critic, generator):
-    weights = dict(critic=critic, generator=generator)
-    return config_dict.create(name=name, epochs=epochs, weights=weights)
+    return config_dict.create(
+        name=name,
+        split=f"train_{name}",
+        epochs=epochs,
+        steps=0,  # instead of epochs, where it is not 0
+        weights=dict(critic=critic, generator=generator),
+    )

@@ -1,4 +1,4 @@
-"""Runs a config, from the command line. Flags stop here.
+"""Trains a config, from the command line. Flags stop here.
 
 python launch/main.py --config=configs/slidergan.py:demo
 """
@@ -6,32 +6,47 @@ python launch/main.py --config=configs/slidergan.py:demo
 import pathlib
 import sys
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import config_flags
 
-import slider_jax
-
-_CONFIG = config_flags.DEFINE_config_file("config", None, "What to run.")
+_CONFIG = config_flags.DEFINE_config_file("config", None, "What to train.")
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Where results go; runs/<name of the config> if not given."
 )
 _MULTIHOST = flags.DEFINE_bool("multihost", False, "Join the other hosts first.")
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of process 0; clusters that JAX knows say it."
+)
+_PROCESSES = flags.DEFINE_integer("processes", None, "How many, with --coordinator.")
+_PROCESS = flags.DEFINE_integer("process", None, "Which one, with --coordinator.")
 flags.mark_flag_as_required("config")
-
-TINY = pathlib.Path(slider_jax.__file__).parent / "assets" / "tiny"
 
 
 def main(argv: list[str]) -> int:
+    """The exit code: 2 for a user's mistake, 75 for a run that can go on, else 1."""
     if len(argv) > 1:
         raise app.UsageError(f"Unexpected arguments: {argv[1:]}")
+    logging.set_verbosity(logging.WARNING)  # Orbax tells every file it touches
+    from slider_jax.ops import keep_memory
+
+    keep_memory()  # before JAX starts its threads
+    from slider_jax import stop, train
+
     try:
         if _MULTIHOST.value:
             import jax
 
-            jax.distributed.initialize()
-        show_data(_CONFIG.value.data.folder, workdir())
+            jax.distributed.initialize(
+                _COORDINATOR.value, _PROCESSES.value, _PROCESS.value
+            )
+        train.train(_CONFIG.value, workdir())
+    except stop.Interrupted as interruption:
+        return _stop(interruption, stop.RESUMABLE)
+    except FloatingPointError as error:
+        return _stop(error, 1)
     except (ValueError, OSError) as error:
         return _stop(error)
+    print(f"Done. Samples, logs and checkpoints are in {workdir()}.")
     return 0
 
 
@@ -40,19 +55,6 @@ def workdir() -> pathlib.Path:
     path, _, variant = flags.FLAGS["config"].config_filename.partition(":")
     name = "-".join(filter(None, [pathlib.Path(path).stem, variant]))
     return pathlib.Path(_WORKDIR.value or pathlib.Path("runs", name))
-
-
-def show_data(folder: str | None, into: pathlib.Path) -> None:
-    """Prints the card of a data set and draws its contact sheet."""
-    if not folder:
-        raise ValueError("this config needs a data set: add --config.data.folder=DIR.")
-    from slider_jax import card
-
-    into.mkdir(parents=True, exist_ok=True)
-    sheet = into / "contact_sheet.png"
-    print(card.show(TINY if folder == "tiny" else pathlib.Path(folder), sheet))
-    print(f"Its faces are in {sheet}.")
-    print("Training is not part of this version yet, so this is all there is to run.")
 
 
 def parse_flags(argv: list[str]) -> list[str]:
@@ -64,9 +66,9 @@ def parse_flags(argv: list[str]) -> list[str]:
         sys.exit(_stop(f"the config has no {name!r}."))
 
 
-def _stop(error: object) -> int:
+def _stop(error: object, code: int = 2) -> int:
     print(f"launch: {error}", file=sys.stderr)
-    return 2
+    return code
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ LAYERS = (
         "open_faces",
         "parallel",
         "report",
+        "torch_file",
+        "stop",
+        "provenance",
+        "identity_weights",
     ),  # world
     ("edit", "evaluate", "export", "photo", "train"),  # what a person calls
     ("bench", "cli", "doctor", "licences", "studio"),  # outside

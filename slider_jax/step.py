@@ -1,0 +1,152 @@
+"""One training step: n_critic critic updates, then one generator update."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Float, Int, Key
+
+from slider_jax.batch import Batch
+from slider_jax.systems.base import Losses, Params, System
+
+PLAYERS = ("critic", "generator")
+Metrics = dict[str, Float[Array, ""]]
+
+
+@struct.dataclass
+class TrainState:
+    """All that changes while training, and all that a checkpoint holds."""
+
+    step: Int[Array, ""]
+    params: Params
+    opt_state: dict[str, Any]
+    ema: Any  # smoothed generator; what we ship and evaluate
+
+
+def adam(rate: float, *, updates: int, constant: float) -> optax.GradientTransformation:
+    """Adam (sec. 5.2), its rate constant at first and then linear to 0.
+
+    `updates` is how many there will be, `constant` the fraction before the decay.
+    """
+    flat = round(constant * updates)
+    schedule = optax.schedules.join_schedules(
+        [
+            optax.schedules.constant_schedule(rate),
+            optax.schedules.linear_schedule(rate, 0.0, max(1, updates - flat)),
+        ],
+        [flat],
+    )
+    return optax.adam(schedule, b1=0.5, b2=0.999)
+
+
+def init_state(
+    system: System,
+    optimizers: dict[str, optax.GradientTransformation],
+    batch: Batch,
+    *,
+    seed: int,
+    frozen: Params | None = None,
+) -> TrainState:
+    """`frozen` are further entries of `params`, which no optimiser touches."""
+    params = jax.jit(system.init)(jax.random.key(seed), batch) | (frozen or {})
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        opt_state={name: tx.init(params[name]) for name, tx in optimizers.items()},
+        ema=jax.tree.map(jnp.copy, params["generator"]),
+    )
+
+
+def make_step(
+    system: System,
+    optimizers: dict[str, optax.GradientTransformation],
+    weights: dict[str, dict[str, float]],
+    *,
+    seed: int = 0,
+    ema_decay: float = 0.999,
+    axis_name: str | None = None,
+    unroll: bool = False,
+) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
+    """Returns the pure function `(state, batches) -> (state, metrics)`.
+
+    Every leaf of `batches` has shape [n_critic, batch, ...]: one slice per critic
+    update. The generator learns from the last slice, as in StarGAN's solver.
+    Randomness is a function of (seed, step, example): a resumed run repeats it.
+    Unrolled, the critic is compiled n_critic times and runs faster where loops are
+    slow, which is on CPUs.
+    """
+    batch_mean = lambda x: mean_over_devices(x.mean(), axis_name)
+
+    def update(player, losses_fn, state, batch, key):
+        """One gradient step for one player; the other's parameters stay put."""
+        keys = example_keys(key, batch.image.shape[0], axis_name)
+
+        def objective(player_params):
+            params = state.params | {player: player_params}
+            losses = losses_fn(params, batch, keys, batch_mean)
+            means = {name: loss.mean() for name, loss in losses.items()}
+            total = weighted_sum(weights[player], means)
+            return total, means | {"total": total}
+
+        grads, means = jax.grad(objective, has_aux=True)(state.params[player])
+        grads, means = mean_over_devices((grads, means), axis_name)
+        updates, opt_state = optimizers[player].update(
+            grads, state.opt_state[player], state.params[player]
+        )
+        params = optax.apply_updates(state.params[player], updates)
+        state = state.replace(
+            params=state.params | {player: params},
+            opt_state=state.opt_state | {player: opt_state},
+        )
+        return state, {f"{player}/{name}": mean for name, mean in means.items()}
+
+    def step(state, batches):
+        n_critic = batches.image.shape[0]
+        key = jax.random.fold_in(jax.random.key(seed), state.step)
+        *critic_keys, generator_key = jax.random.split(key, n_critic + 1)
+
+        def critic_update(state, batch_and_key):
+            return update("critic", system.critic_losses, state, *batch_and_key)
+
+        state, critic_metrics = jax.lax.scan(
+            critic_update, state, (batches, jnp.stack(critic_keys)), unroll=unroll
+        )
+        last = jax.tree.map(lambda x: x[-1], batches)
+        state, generator_metrics = update(
+            "generator", system.generator_losses, state, last, generator_key
+        )
+        ema = optax.incremental_update(
+            state.params["generator"], state.ema, 1 - ema_decay
+        )
+        state = state.replace(step=state.step + 1, ema=ema)
+        return state, jax.tree.map(jnp.mean, critic_metrics) | generator_metrics
+
+    return step
+
+
+def weighted_sum(weights: dict[str, float], losses: Losses) -> Float[Array, ""]:
+    """Σ wᵢ·lossᵢ. The names must match: a typo in a config must not train.
+
+    What has weight 0 is watched only: no gradient is computed for it.
+    """
+    if weights.keys() != losses.keys():
+        raise ValueError(f"Weights {sorted(weights)} != losses {sorted(losses)}.")
+    return sum(weight * losses[name] for name, weight in weights.items() if weight)
+
+
+def mean_over_devices(tree: Any, axis_name: str | None) -> Any:
+    """Differentiable: the mean of the gradients is the gradient of the mean."""
+    return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+
+
+def example_keys(
+    key: Key[Array, ""], local_batch: int, axis_name: str | None
+) -> Key[Array, "b"]:
+    """One key per example, the same whichever device the example lands on."""
+    first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * local_batch
+    return jax.vmap(lambda i: jax.random.fold_in(key, i))(
+        first + jnp.arange(local_batch)
+    )

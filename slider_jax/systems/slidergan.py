@@ -1,0 +1,122 @@
+"""SliderGAN (Ververas & Zafeiriou, IJCV 2020): slide 3D blendshapes, edit a photo."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from slider_jax import losses
+from slider_jax.nets.critic import Critic
+from slider_jax.nets.generator import Generator, compose
+
+PENALTY_POINTS = ("interpolates", "fake", "real", "both")
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """SliderGAN-RaD; with `adversarial="wgan_gp"` it is SliderGAN-WGP.
+
+    F, the frozen network that recognises people, is the entry "identity" of `params`;
+    where there is none, there is no identity loss.
+    """
+
+    parameters: int = 30  # of an expression; 40 with speech
+    size: int = 128  # of an image, pixels
+    width: int = 64  # channels of the first layer, generator and critic
+    blocks: int = 6
+    depth: int = 6  # of the critic
+    adversarial: str = "ra_expectation"  # of losses.ADVERSARIAL
+    penalty_at: str = "interpolates"  # of PENALTY_POINTS
+    dtype: str = "float32"  # of the generator; the critic's penalty needs float32
+
+    def __post_init__(self):
+        _check("model.adversarial", self.adversarial, losses.ADVERSARIAL)
+        _check("model.penalty_at", self.penalty_at, PENALTY_POINTS)
+
+    @property
+    def generator(self):
+        return Generator(
+            self.parameters, width=self.width, blocks=self.blocks, dtype=self.dtype
+        )
+
+    @property
+    def critic(self):
+        return Critic(
+            self.parameters, width=self.width, depth=self.depth, size=self.size
+        )
+
+    def init(self, key, batch):
+        generator_key, critic_key = jax.random.split(key)
+        return {
+            "generator": self.generator.init(
+                generator_key, batch.image, batch.expression
+            ),
+            "critic": self.critic.init(critic_key, batch.image),
+        }
+
+    def edit(self, generator, image, expression):
+        return self.edit_with_mask(generator, image, expression)[0]
+
+    def edit_with_mask(self, generator, image, expression):
+        """Eq. 4."""
+        colour, mask = self.generator.apply(generator, image, expression)
+        return compose(image, colour, mask), mask
+
+    def critic_losses(self, params, batch, keys, batch_mean):
+        """Eq. 14, term by term."""
+        score = lambda image: self.critic.apply(params["critic"], image)[0]
+        fake = self.edit(params["generator"], batch.image, batch.target_expression)
+        # One pass over real and fake together: the critic mixes no examples.
+        both = jnp.concatenate([batch.image, fake])
+        scores, expressions = self.critic.apply(params["critic"], both)
+        real_score, fake_score = jnp.split(scores, 2)
+        adversarial, _ = losses.ADVERSARIAL[self.adversarial]
+        return {
+            "adversarial": adversarial(real_score, fake_score, batch_mean),
+            "gradient_penalty": self._penalty(score, batch.image, fake, keys),
+            "expression": losses.expression_error(
+                jnp.split(expressions, 2)[0], batch.expression
+            ),
+            "score_gap": losses.score_gap(real_score, fake_score),
+        }
+
+    def generator_losses(self, params, batch, keys, batch_mean):
+        """Eq. 13, term by term."""
+        edit = functools.partial(self.edit_with_mask, params["generator"])
+        critic = functools.partial(self.critic.apply, params["critic"])
+        fake, mask = edit(batch.image, batch.target_expression)
+        back, back_mask = edit(fake, batch.expression)
+        fake_score, expression = critic(fake)
+        real_score, _ = critic(batch.image)
+        _, adversarial = losses.ADVERSARIAL[self.adversarial]
+        terms = {
+            "adversarial": adversarial(real_score, fake_score, batch_mean),
+            "expression": losses.expression_error(expression, batch.target_expression),
+            "reconstruction": losses.pixel_distance(back, batch.image),
+            "paired": losses.paired_distance(fake, batch.target, batch.paired),
+            "attention": losses.attention(mask, back_mask),
+            "mask_entropy": losses.mask_entropy(mask),
+        }
+        if "identity" in params:
+            a, b = jnp.split(
+                params["identity"](jnp.concatenate([fake, batch.image])), 2
+            )
+            terms["identity"] = losses.identity_distance(a, b)
+        return terms
+
+    def _penalty(self, score, real, fake, keys):
+        if self.penalty_at == "both":
+            at_real, at_fake = (losses.gradient_penalty(score, x) for x in (real, fake))
+            return (at_real + at_fake) / 2
+        points = {
+            "interpolates": lambda: losses.interpolates(real, fake, keys),
+            "fake": lambda: fake,
+            "real": lambda: real,
+        }
+        return losses.gradient_penalty(score, points[self.penalty_at]())
+
+
+def _check(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; choose from {[*choices]}.")

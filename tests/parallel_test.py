@@ -1,0 +1,77 @@
+"""The step is the same function on every kind of machine."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_game import (
+    WEIGHTS,
+    SmallSystem,
+    assert_close,
+    assert_equal,
+    batches,
+    first_state,
+    sgd,
+)
+
+from slider_jax import parallel, step
+
+
+def one_round(strategy, system=None):
+    system = system or SmallSystem()
+    make = step.make_step(system, sgd(), WEIGHTS, axis_name=strategy.axis_name)
+    state = strategy.replicate(first_state())
+    return strategy.compile(make)(state, strategy.split(batches()))
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """On one device, without any strategy."""
+    assert jax.device_count() == 8
+    run = jax.jit(step.make_step(SmallSystem(), sgd(), WEIGHTS))
+    return run(first_state(), jax.tree.map(jnp.asarray, batches()))
+
+
+@pytest.mark.parametrize("name", parallel.STRATEGIES)
+def test_eight_devices_match_one(name, reference):
+    state, metrics = one_round(parallel.STRATEGIES[name])
+    assert_close(metrics, reference[1], rtol=1e-5, atol=1e-6)
+    assert_close(state.params, reference[0].params, rtol=1e-5, atol=1e-6)
+
+
+def test_means_of_single_devices_would_be_another_loss(reference):
+    """Otherwise the test above would prove nothing about the relative scores."""
+
+    class Wrong(SmallSystem):
+        def critic_losses(self, params, batch, keys, batch_mean):
+            return super().critic_losses(params, batch, keys, jnp.mean)
+
+    state, _ = one_round(parallel.STRATEGIES["pmap"], Wrong())
+    wrong, right = state.params["critic"]["score"], reference[0].params["critic"]
+    assert np.abs(wrong - right["score"]).max() > 1e-4
+
+
+def test_gradients_flow_through_the_mean_of_all_devices(reference):
+    """Stopping them there changes the parameters."""
+
+    class Stopped(SmallSystem):
+        def critic_losses(self, params, batch, keys, batch_mean):
+            stop = lambda x: jax.lax.stop_gradient(batch_mean(x))
+            return super().critic_losses(params, batch, keys, stop)
+
+    state, _ = one_round(parallel.STRATEGIES["pmap"], Stopped())
+    wrong, right = state.params["critic"]["score"], reference[0].params["critic"]
+    assert np.abs(wrong - right["score"]).max() > 1e-4
+
+
+@pytest.mark.parametrize("name", parallel.STRATEGIES)
+def test_a_state_comes_back_to_the_host_as_it_went(name):
+    state = first_state()
+    there = parallel.STRATEGIES[name].replicate(state)
+    assert_equal(parallel.to_host(there), state)
+
+
+def test_a_batch_that_does_not_split_is_refused():
+    parallel.check_batch(16)
+    with pytest.raises(ValueError, match="does not split over 8 devices"):
+        parallel.check_batch(12)

@@ -1,0 +1,133 @@
+"""One round of the game, whatever the machine."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from small_game import (
+    WEIGHTS,
+    SmallSystem,
+    assert_close,
+    assert_equal,
+    batches,
+    first_state,
+    sgd,
+)
+
+from slider_jax import step
+
+
+def run(optimizers, rounds, *, state=None, weights=WEIGHTS, **options):
+    system = SmallSystem()
+    state = first_state(optimizers) if state is None else state
+    return jax.jit(step.make_step(system, optimizers, weights, **options))(
+        state, rounds
+    )
+
+
+@pytest.mark.parametrize("player, other", [step.PLAYERS, step.PLAYERS[::-1]])
+def test_a_players_step_leaves_the_other_alone(player, other):
+    optimizers = sgd() | {other: optax.set_to_zero()}
+    before = first_state(optimizers)
+    after, _ = run(optimizers, batches(n_critic=1), state=before)
+    assert_equal(after.params[other], before.params[other])
+    moved = jax.tree.map(
+        lambda a, b: bool(jnp.any(a != b)), after.params[player], before.params[player]
+    )
+    assert all(jax.tree.leaves(moved))
+
+
+def test_unrolled_and_scanned_are_the_loop_that_they_replace():
+    rounds = batches(n_critic=2, batch=2)
+    by_hand = first_state()
+    system, key = SmallSystem(), jax.random.key(0)
+    *keys, _ = jax.random.split(jax.random.fold_in(key, 0), 3)
+    for i, k in enumerate(keys):
+        batch = jax.tree.map(lambda x, i=i: jnp.asarray(x[i]), rounds)
+
+        def objective(critic, params=by_hand.params, batch=batch, k=k):
+            params = params | {"critic": critic}
+            losses = system.critic_losses(
+                params, batch, step.example_keys(k, 2, None), jnp.mean
+            )
+            return step.weighted_sum(WEIGHTS["critic"], jax.tree.map(jnp.mean, losses))
+
+        slope = jax.jit(jax.grad(objective))(by_hand.params["critic"])
+        critic = jax.tree.map(
+            lambda p, g: p - 0.01 * g, by_hand.params["critic"], slope
+        )
+        by_hand = by_hand.replace(params=by_hand.params | {"critic": critic})
+    for unroll in (True, False):
+        state, _ = run(sgd(), rounds, unroll=unroll)
+        assert_close(
+            state.params["critic"], by_hand.params["critic"], rtol=1e-5, atol=1e-6
+        )
+
+
+def test_a_frozen_entry_stays_and_needs_no_optimiser():
+    state = first_state()
+    state = state.replace(params=state.params | {"identity": jnp.ones(3)})
+    after, _ = run(sgd(), batches(1, 2), state=state)
+    np.testing.assert_array_equal(after.params["identity"], 1.0)
+    assert after.opt_state.keys() == {"critic", "generator"}
+
+
+def test_the_shipped_generator_is_the_smoothed_one():
+    before = first_state()
+    after, _ = run(sgd(), batches(1, 2), state=before, ema_decay=0.75)
+    expected = jax.tree.map(
+        lambda old, new: 0.75 * old + 0.25 * new,
+        before.ema,
+        after.params["generator"],
+    )
+    assert_close(after.ema, expected, rtol=1e-6, atol=1e-7)
+    assert int(after.step) == 1
+
+
+def test_metrics_have_the_names_of_the_weights_and_a_total():
+    _, metrics = run(sgd(), batches(1, 2))
+    for player, weights in WEIGHTS.items():
+        names = {name for name in metrics if name.startswith(player)}
+        assert names == {f"{player}/{name}" for name in (*weights, "total")}
+        total = sum(w * metrics[f"{player}/{name}"] for name, w in weights.items())
+        np.testing.assert_allclose(metrics[f"{player}/total"], total, rtol=1e-5)
+
+
+def test_a_misspelt_weight_does_not_train():
+    wrong = WEIGHTS | {"critic": {"adversarail": 1.0}}
+    with pytest.raises(ValueError, match="adversarail"):
+        run(sgd(), batches(), weights=wrong)
+
+
+def test_what_has_no_weight_has_no_gradient():
+    objective = lambda x: step.weighted_sum({"a": 2.0, "b": 0.0}, {"a": x, "b": x / 0})
+    assert jax.grad(objective)(1.0) == 2.0
+
+
+@pytest.mark.parametrize("update, rate", [(0, 1.0), (59, 1.0), (75, 0.5), (90, 0.0)])
+def test_the_rate_is_constant_and_then_falls_to_zero(update, rate):
+    """Two thirds of 90 updates: dossier 1.6."""
+    optimizer = step.adam(1.0, updates=90, constant=2 / 3)
+    state = optimizer.init(jnp.zeros(()))
+    state = jax.tree.map(lambda x: jnp.full_like(x, update), state)
+    # Adam's own first moment is divided away: mu = count, nu = count.
+    adam, schedule = state
+    adam = adam._replace(
+        mu=jnp.zeros(()), nu=jnp.zeros(()), count=jnp.zeros((), jnp.int32)
+    )
+    updates, _ = optimizer.update(jnp.ones(()), (adam, schedule))
+    np.testing.assert_allclose(updates, -rate, atol=1e-4)
+
+
+def test_keys_belong_to_examples():
+    key = jax.random.key(0)
+    whole = step.example_keys(key, 8, None)
+    parts = jax.pmap(
+        lambda _: jax.random.key_data(step.example_keys(key, 2, "devices")),
+        "devices",
+        devices=jax.devices()[:4],
+    )(jnp.zeros(4))
+    np.testing.assert_array_equal(
+        parts.reshape(8, -1), jax.random.key_data(whole).reshape(8, -1)
+    )
