@@ -23,6 +23,7 @@ _QUAD = 11  # three.js for: a quadrangle with a material and texture coordinates
 _CELL = 5.0  # mm: what is thinner casts no shadow
 _DIRECTIONS = 64
 _THROUGH = 0.25  # of light that passes hair
+_STRANDS = 0.7  # of light that strands leave each other
 _DEEP = 8.0  # mm: what lies deeper in the hair is never seen
 
 
@@ -155,12 +156,16 @@ def shade(
         blocked = _front(direction, skin)(place, 8.0)
         on_hair.append((_THROUGH + (1 - _THROUGH) * front(place, 8.0)) * blocked)
     on_head, on_hair = np.stack(on_head, 1), np.stack(on_hair, 1)
+    # Hair is many strands, and a strand that hides its neighbour makes no edge.
+    on_hair = on_hair[cKDTree(place).query(place, k=min(24, len(place)))[1]].mean(1)
     before = np.clip(seen[:, 1:] @ harmonics.T, 0.02, 1)
     after = before * on_head
     lobe = np.maximum(head_normal @ turns.T, 0) * before + 1e-6
     sky = seen[:, 0] * (lobe * on_head).sum(1) / lobe.sum(1)
     lobe = np.maximum(normal @ turns.T, 0) + 1e-6
     hair_sky = (lobe * on_hair).sum(1) / lobe.sum(1)
+    # Strands shade each other even where nothing else does.
+    on_hair, hair_sky = _STRANDS * on_hair, _STRANDS * hair_sky
     project = lambda values: values @ harmonics * (4 * np.pi / _DIRECTIONS)
     # Only what the hair takes away, so that nothing changes where there is none.
     return (

@@ -23,16 +23,17 @@ from slider_jax.face.render import Puppet, puppet
 
 AGES = ("young", "middleage", "old")
 ANCESTRIES = ("african", "asian", "caucasian")
-# Folder of a style, and how often women, and men, wear it. Those that hide an eye
-# (bob01, bob02, short03) are left out; None is the built-in hair, short or shaven.
+# Folder of a style, and how often women, and men, wear it. None is the built-in hair.
+# bob01, bob02 and short03 are left out: they hide half of all points of the eyes on
+# 24 people from three sides. Braid01 hides 8 % of them and 43 % of the brows.
 STYLES = {
-    "short01": (0.06, 0.22),
-    "short02": (0.06, 0.26),
+    "short01": (0.08, 0.22),
+    "short02": (0.08, 0.26),
     "short04": (0.10, 0.24),
     "afro01": (0.03, 0.03),
-    "long01": (0.30, 0.03),
-    "ponytail01": (0.22, 0.01),
-    "Braid01": (0.18, 0.0),
+    "long01": (0.34, 0.03),
+    "ponytail01": (0.26, 0.01),
+    "Braid01": (0.06, 0.0),
     None: (0.05, 0.21),
 }
 
@@ -99,12 +100,9 @@ def choose(
     share = rng.uniform(0, 0.5)
     skin = one[rng.integers(len(one))] * (1 - share)
     skin = skin + other[rng.integers(len(other))] * share
-    weights = np.array([pair[is_male] for pair in STYLES.values()])
-    curly = look.curl > 0.5
-    weights *= [
-        (6.0 if name == "afro01" else 1.0) if curly else name != "afro01"
-        for name in STYLES
-    ]
+    suits = {"afro01": 6.0 * (look.curl > 0.5), None: 1.0 - look.long}
+    weights = [pair[is_male] * suits.get(name, 1.0) for name, pair in STYLES.items()]
+    weights = np.array(weights, float)
     style = list(STYLES)[rng.choice(len(STYLES), p=weights / weights.sum())]
     return Outfit(skin, None if look.bald > 0 else style)
 
@@ -159,15 +157,17 @@ def _hair(look, picture, side):
 
 def _skins(root, head):
     """Every skin of the package but those in suits, as our skin block sees it."""
-    scalp = np.clip((head.scalp_map + 0.1) / 0.25, 0, 1)[..., None]
+    scalp = np.clip((head.scalp_map + 0.1) / 0.25, 0, 1)
+    down = np.linspace(0, 1, len(scalp))[:, None]
+    plain = np.maximum(scalp, np.clip((down - 0.64) / 0.06, 0, 1))[..., None]
     face = head.regions[REGIONS.index("face")] > 0.5
     skins = {}
     for path in sorted(root.glob("skins/*_*_*/textures/*_diffuse*.png")):
         kind = tuple(path.parent.parent.name.split("_"))
         picture = np.asarray(Image.open(path).convert("RGB"), np.float32) / 255
         skin = _look_up(picture, head.source_uv)
-        # Scalps are painted with stubble in a colour of its own.
-        skin = skin + scalp * (np.median(skin[face], axis=0) - skin)
+        # Scalps have stubble in a colour of its own, and below the chin are seams.
+        skin = skin + plain * (np.median(skin[face], axis=0) - skin)
         skins.setdefault(kind, []).append(skin)
     return skins
 
@@ -269,7 +269,7 @@ def _picture(path):
     cover, light = texels[..., 3], texels[..., :3].mean(-1)
     mean = (light * cover).sum() / cover.sum()
     spread = np.sqrt((np.square(light - mean) * cover).sum() / cover.sum())
-    shade = np.clip(1 + 0.3 * (light - mean) / (spread + 1e-3), 0.35, 1.9)
+    shade = np.clip(1.15 + 0.3 * (light - mean) / (spread + 1e-3), 0.35, 1.9)
     blur = lambda x: np.asarray(
         Image.fromarray(x.astype("f4"))
         .resize((64, 64), Image.Resampling.BOX)
