@@ -84,7 +84,6 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
                 if start < phase.last:
                     first = max(start, phase.first)
                     state = run.phase(phase, first, state, strategy, asked_to_stop)
-            run.sheet(phases[-1].last, state)
     return state
 
 
@@ -121,7 +120,7 @@ class _Run:
             saving = step % every.checkpoint == 0 or step == phase.last or stopping
             if step % every.log == 0:
                 self.log(step, phase)
-            if step % every.samples == 0 and step != phase.last:
+            if step % every.samples == 0 or step == phase.last:
                 self.sheet(step, state)
             if saving:
                 self.save(step, phase, state)

@@ -29,13 +29,15 @@ WEIGHTS = {
 
 @dataclasses.dataclass(frozen=True)
 class SmallSystem:
+    parameters: int = PARAMETERS
+
     def init(self, key, batch):
         draw = lambda i, *shape: (
             0.5 * jax.random.normal(jax.random.fold_in(key, i), shape)
         )
         return {
-            "generator": {"paint": draw(0, PARAMETERS, 3), "mix": draw(1, 3, 3)},
-            "critic": {"score": draw(2, 3), "expression": draw(3, 3, PARAMETERS)},
+            "generator": {"paint": draw(0, self.parameters, 3), "mix": draw(1, 3, 3)},
+            "critic": {"score": draw(2, 3), "expression": draw(3, 3, self.parameters)},
         }
 
     def edit(self, generator, image, expression):

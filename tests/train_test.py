@@ -1,0 +1,136 @@
+"""The loop: phases, resuming, stopping, and what it does when something is wrong."""
+
+import json
+import signal
+
+import jax
+import numpy as np
+import pytest
+import small_run
+from small_game import assert_equal
+
+from slider_jax import data, parallel, stop, systems, train
+
+
+@pytest.fixture(autouse=True)
+def _restored(monkeypatch, tmp_path):
+    """`small_run.run` changes `systems.create`; programs go to no shared folder."""
+    monkeypatch.setattr(systems, "create", systems.create)
+    monkeypatch.setenv("SLIDER_CACHE", str(tmp_path / "cache"))
+
+
+def lines(workdir):
+    text = (workdir / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """A run from beginning to end: its folder and its last state."""
+    create, workdir = systems.create, tmp_path_factory.mktemp("straight")
+    state = small_run.run(workdir, small_run.config())
+    systems.create = create
+    return workdir, parallel.to_host(state)
+
+
+def test_both_phases_run_and_are_logged(straight):
+    workdir, state = straight
+    assert int(state.step) == 8
+    assert [line["step"] for line in lines(workdir)] == [2, 4, 6, 8]
+    assert lines(workdir)[0]["generator/paired"] > 0
+    assert lines(workdir)[-1]["generator/paired"] == 0  # nothing to compare with
+
+
+def test_it_leaves_samples_events_and_where_it_comes_from(straight):
+    workdir, _ = straight
+    names = {path.name for path in (workdir / "samples").iterdir()}
+    assert names == {"sheet_0000004.png", "sheet_0000008.png"}
+    assert any((workdir / "board").glob("events*"))
+    run = json.loads((workdir / "run.json").read_text())
+    assert run["config"]["phases"][0]["steps"] == 4
+    assert len(run["config"]["data_sha256"]) == 64
+    assert run["versions"]["jax"] == jax.__version__ and "commit" in run
+
+
+@pytest.mark.parametrize("step", [3, 5])  # between logs, in either phase
+def test_interrupted_and_resumed_is_uninterrupted(
+    step, straight, tmp_path, monkeypatch
+):
+    """Parameters, optimisers, EMA, order of the data and logs, bit by bit."""
+    seen = []
+
+    def counted(*args, **options):
+        for batch in data_stream(*args, **options):
+            seen.append(batch)
+            if len(seen) == step:
+                signal.raise_signal(signal.SIGTERM)
+            yield batch
+
+    data_stream = data.stream
+    monkeypatch.setattr(train, "sample_batches", lambda config: [])
+    monkeypatch.setattr(train._Run, "sheet", lambda *_: None)
+    monkeypatch.setattr(data, "stream", counted)
+    with pytest.raises(stop.Interrupted, match=rf"step {step}; the same command"):
+        small_run.run(tmp_path, small_run.config())
+    state = small_run.run(tmp_path, small_run.config())
+    assert len(seen) == 8
+    assert_equal(parallel.to_host(state), straight[1])
+    assert lines(tmp_path) == lines(straight[0])
+
+
+def test_a_finished_run_does_nothing_more(straight, capsys):
+    workdir, state = straight
+    again = small_run.run(workdir, small_run.config())
+    assert_equal(parallel.to_host(again), state)
+    assert len(lines(workdir)) == 4
+
+
+def test_a_workdir_of_another_config_is_refused(straight):
+    with pytest.raises(ValueError, match="seed was 0, is 1"):
+        small_run.run(straight[0], small_run.config(seed=1))
+
+
+def test_what_is_not_a_number_stops_it(tmp_path, monkeypatch):
+    """With the step, the loss and the last good checkpoint; none is saved after."""
+
+    def poisoned(*args, **options):
+        for i, batch in enumerate(data_stream(*args, **options)):
+            yield batch.replace(image=batch.image * np.nan) if i == 4 else batch
+
+    data_stream = data.stream
+    monkeypatch.setattr(train, "sample_batches", lambda config: [])
+    monkeypatch.setattr(train._Run, "sheet", lambda *_: None)
+    monkeypatch.setattr(data, "stream", poisoned)
+    small = small_run.config()
+    small.phases[0].steps = 6
+    with pytest.raises(FloatingPointError) as error:
+        small_run.run(tmp_path, small)
+    assert "Step 5: critic/adversarial, " in str(error.value)
+    assert "that of step 3" in str(error.value)
+    assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"3"}
+
+
+def test_a_config_without_data_says_so(tmp_path):
+    small = small_run.config()
+    small.data.folder = None
+    with pytest.raises(ValueError, match="--config.data.folder=DIR"):
+        small_run.run(tmp_path, small)
+
+
+def test_an_epoch_shows_every_face_once():
+    small = small_run.config()
+    small.phases[0].steps, small.phases[0].epochs = 0, 3
+    faces = len(data.open_split(train.TINY, "train_paired"))
+    shown = train.plan(small)[0].last * small.data.batch_size * small.data.n_critic
+    assert 3 * faces <= shown < 3 * faces + small.data.batch_size
+
+
+def test_without_recogniser_there_is_no_weight_for_it():
+    small = small_run.config()
+    for phase in small.phases:
+        phase.weights = (
+            small_run.config().phases[0].weights.copy_and_resolve_references()
+        )
+        with phase.weights.unlocked():
+            phase.weights.generator.identity = 4.0
+    assert all("identity" not in p.weights["generator"] for p in train.plan(small))
