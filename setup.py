@@ -47,7 +47,13 @@ setup(
         "tpu": ["jax[tpu]>=0.10"],
         "prepare": ["ai-edge-litert>=2.0", "h5py>=3.11"],
         "studio": ["gradio>=6.0"],
-        "test": ["beartype>=0.20", "h5py>=3.11", "pytest>=8.3", "ruff>=0.12"],
+        "test": [
+            "beartype>=0.20",
+            "h5py>=3.11",
+            "pytest>=8.3",
+            "ruff>=0.12",
+            "torch==2.13.0",
+        ],
     },
     classifiers=[
         "Development Status :: 3 - Alpha",

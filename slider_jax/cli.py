@@ -115,6 +115,28 @@ def licences(
     raise typer.Exit(1 if restricted else 0)
 
 
+@app.command("import-torch")
+def import_torch(
+    file: Annotated[
+        pathlib.Path, typer.Argument(help="A state dict: .pt, .pth or .safetensors.")
+    ],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="stargan-generator, stargan-critic, ganimation-generator or "
+            "ganimation-critic."
+        ),
+    ],
+    out: Annotated[pathlib.Path, typer.Option(help="The .npz to write.")],
+) -> None:
+    """Turn PyTorch weights of StarGAN or GANimation into ours."""
+    from slider_jax import torch_weights
+
+    params, fields = torch_weights.convert(torch_weights.read(file), kind)
+    torch_weights.save(out, params, fields)
+    typer.echo(f"{out}: {kind}, {json.dumps(fields)}")
+
+
 @data.command("show")
 def data_show(
     folder: Annotated[pathlib.Path, typer.Argument(help="A folder of open_faces.")],

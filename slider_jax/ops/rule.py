@@ -65,15 +65,17 @@ def choose(map_name: str, geometry: Geometry, channels: int, features: int) -> s
 
     `channels` go into the convolution, and `features` come out of it.
     """
-    size, kernel, stride, padding, style = geometry
-    if max(size) <= 8:
+    small, big = min(geometry.output), max(geometry.size)
+    shape = (geometry.kernel, geometry.stride, geometry.padding)
+    whole = not any(n % geometry.stride for n in geometry.size)
+    if big <= 8:
         return "product"
-    # Winograd's transforms pay when many channels share them.
-    foldable = (kernel, stride, padding) in ((3, 1, 1), (4, 2, 1))
-    if foldable and min(channels, features) >= 16 and min(geometry.output) >= 8:
-        return style
-    if map_name == "image" and stride > 1:
+    # Its transforms pay when many channels share them; larger tiles need larger images.
+    wide = min(channels, features) >= 64 and small >= 8
+    if shape in ((3, 1, 1), (4, 2, 1)) and whole and wide:
+        return geometry.style if small >= 16 else "winograd2"
+    if map_name == "image" and geometry.stride > 1:
         return "product"
-    if map_name == "kernel" and stride == 1 and features < 16:
+    if map_name == "kernel" and geometry.stride == 1 and features < 16:
         return "swap"
     return "lax"

@@ -1,0 +1,118 @@
+"""The critic: its size, its maps, and PyTorch's answers, gradient penalty included."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from slider_jax import torch_weights
+from slider_jax.nets.critic import Critic
+
+torch = pytest.importorskip("torch")
+import torch_twins as twins  # noqa: E402
+
+SMALL = dict(parameters=5, width=8, depth=3, size=16)
+# Of the largest value. PyTorch itself differs this much from its own float64.
+FORWARD, GRADIENT = 1e-5, 5e-5
+
+
+def draw(*shape, seed=0):
+    values = np.random.default_rng(seed).uniform(-1, 1, shape)
+    return jnp.asarray(values, "float32")
+
+
+def close(actual, expected, tolerance):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
+
+
+def abstract(network):
+    image = jax.ShapeDtypeStruct((2, network.size, network.size, 3), "float32")
+    return jax.eval_shape(network.init_with_output, jax.random.key(0), image)
+
+
+@pytest.mark.parametrize(
+    "parameters, count",
+    [
+        (5, 44_762_048),
+        (8, 44_786_624),
+        (17, 44_860_352),
+        (30, 44_966_848),
+        (40, 45_048_768),
+    ],
+)
+def test_parameters_are_as_many_as_in_the_papers_tables(parameters, count):
+    _, params = abstract(Critic(parameters))
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
+
+
+@pytest.mark.parametrize(
+    "size, depth, side", [(64, 6, 1), (64, 5, 2), (128, 6, 2), (256, 6, 4), (256, 7, 2)]
+)
+def test_the_last_map_follows_from_size_and_depth(size, depth, side):
+    (score, parameters), _ = abstract(Critic(size=size, depth=depth))
+    assert score.shape == (2, side, side)
+    assert parameters.shape == (2, 30)
+
+
+@pytest.fixture(scope="module")
+def twin():
+    theirs = twins.scrambled(twins.Critic(**SMALL))
+    params, fields = torch_weights.convert(twins.state(theirs), "stargan-critic")
+    assert fields == SMALL
+    return theirs, params, draw(2, 16, 16, 3)
+
+
+def test_forward_matches_pytorch(twin):
+    theirs, params, image = twin
+    ours = jax.jit(Critic(**SMALL).apply)(params, image)
+    for a, b in zip(ours, theirs(twins.to_torch(image)), strict=True):
+        close(a, b.detach(), FORWARD)
+
+
+def test_gradients_match_pytorch_to_second_order(twin):
+    """Of both heads, and of the gradient penalty (|∇C| - 1)²."""
+    theirs, params, image = twin
+
+    def objective(params):
+        score, parameters = jax.jit(Critic(**SMALL).apply)(params, image)
+        return score.sum() + jnp.square(parameters).sum()
+
+    def penalty(params):
+        score = lambda x: jax.jit(Critic(**SMALL).apply)(params, x)[0].sum()
+        norm = jnp.sqrt(jnp.square(jax.grad(score)(image)).sum((1, 2, 3)) + 1e-12)
+        return jnp.square(norm - 1).sum()
+
+    ours = jax.jit(lambda p: (jax.grad(objective)(p), jax.grad(penalty)(p)))(params)
+
+    x = twins.to_torch(image).requires_grad_()
+    score, parameters = theirs(x)
+    weights = dict(theirs.named_parameters())
+    total = score.sum() + (parameters**2).sum()
+    first = torch.autograd.grad(total, weights.values(), retain_graph=True)
+    (slope,) = torch.autograd.grad(score.sum(), x, create_graph=True)
+    size = (((slope**2).sum((1, 2, 3)) + 1e-12).sqrt() - 1).square().sum()
+    second = torch.autograd.grad(size, weights.values(), materialize_grads=True)
+    for order, gradient in zip(ours, (first, second), strict=True):
+        named = {name: g.numpy() for name, g in zip(weights, gradient, strict=True)}
+        expected, _ = torch_weights.convert(named, "stargan-critic")
+        jax.tree.map(lambda a, b: close(a, b, GRADIENT), order, expected)
+
+
+def test_the_torch_initialisation_draws_biases_too():
+    network = Critic(**SMALL, initial="torch")
+    params = network.init(jax.random.key(0), draw(1, 16, 16, 3))["params"]
+    for i, fan_in in enumerate((3 * 16, 8 * 16, 16 * 16)):
+        for leaf in params[f"down_{i}"].values():
+            limit = fan_in**-0.5
+            assert 0.6 * limit < np.abs(leaf).max() <= limit
+
+
+def test_bfloat16_works_inside_and_float32_comes_out(twin):
+    _, params, image = twin
+    exact = jax.jit(Critic(**SMALL).apply)(params, image)
+    rough = jax.jit(Critic(**SMALL, dtype="bfloat16").apply)(params, image)
+    for a, b in zip(rough, exact, strict=True):
+        assert a.dtype == jnp.float32
+        assert 1e-6 < np.abs(a - b).max() < 0.1 * np.abs(b).max()

@@ -1,0 +1,130 @@
+"""The generator: its size, its mask's polarity, and PyTorch's answers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from slider_jax import torch_weights
+from slider_jax.nets import generator
+from slider_jax.nets.generator import Generator
+
+torch = pytest.importorskip("torch")
+import torch_twins as twins  # noqa: E402
+
+SMALL = dict(conditions=5, width=8, blocks=2)
+# Of the largest value. PyTorch itself differs this much from its own float64.
+FORWARD, GRADIENT = 2e-5, 2e-4
+
+
+def draw(*shape, seed=0):
+    values = np.random.default_rng(seed).uniform(-1, 1, shape)
+    return jnp.asarray(values, "float32")
+
+
+def close(actual, expected, tolerance):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    "conditions, masked, count",
+    [
+        (17, True, 8_471_296),
+        (30, True, 8_512_064),
+        (40, True, 8_543_424),
+        (5, False, 8_430_528),
+        (30, False, 8_508_928),
+    ],
+)
+def test_parameters_are_as_many_as_in_the_papers_tables(conditions, masked, count):
+    network = Generator(conditions, masked=masked)
+    image = jax.ShapeDtypeStruct((1, 128, 128, 3), "float32")
+    condition = jax.ShapeDtypeStruct((1, conditions), "float32")
+    params = jax.eval_shape(network.init, jax.random.key(0), image, condition)
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
+
+
+def test_a_mask_of_one_shows_the_colour_and_of_zero_the_photo():
+    image, colour = jnp.full((1, 2, 2, 3), 0.5), jnp.full((1, 2, 2, 3), -0.5)
+    mask = jnp.array([[1.0, 0.0], [0.75, 0.25]])[None, :, :, None]
+    shown = generator.compose(image, colour, mask)[0, :, :, 0]
+    np.testing.assert_allclose(shown, [[-0.5, 0.5], [-0.25, 0.25]])
+
+
+@pytest.fixture(scope="module")
+def twin():
+    """A twin in PyTorch, our parameters, image, condition."""
+    theirs = twins.scrambled(twins.GanimationGenerator(**SMALL))
+    params, fields = torch_weights.convert(twins.state(theirs), "ganimation-generator")
+    assert fields == SMALL | {"down": 2, "masked": True}
+    return theirs, params, draw(2, 16, 16, 3), draw(2, 5, seed=1)
+
+
+def test_forward_matches_pytorch(twin):
+    theirs, params, image, condition = twin
+    colour, mask = jax.jit(Generator(**SMALL).apply)(params, image, condition)
+    expected = theirs(twins.to_torch(image), torch.tensor(np.asarray(condition)))
+    close(colour, twins.from_torch(expected[0]), FORWARD)
+    close(1 - mask, twins.from_torch(expected[1]), FORWARD)
+
+
+def test_gradients_match_pytorch_to_second_order(twin):
+    """Of a sum of squares, and of the squared size of its gradient to the image."""
+    theirs, params, image, condition = twin
+
+    def objective(params, image):
+        colour, mask = Generator(**SMALL).apply(params, image, condition)
+        return jnp.square(generator.compose(image, colour, mask)).sum()
+
+    @jax.jit
+    def ours(params, image):
+        slope = jax.grad(objective, 1)
+        penalty = lambda p: jnp.square(slope(p, image)).sum()
+        return jax.grad(objective)(params, image), jax.grad(penalty)(params)
+
+    x = twins.to_torch(image).requires_grad_()
+    colour, keep = theirs(x, torch.tensor(np.asarray(condition)))
+    total = (((1 - keep) * colour + keep * x) ** 2).sum()
+    weights = dict(theirs.named_parameters())
+    first = torch.autograd.grad(total, weights.values(), retain_graph=True)
+    (slope,) = torch.autograd.grad(total, x, create_graph=True)
+    second = torch.autograd.grad((slope**2).sum(), weights.values())
+    for order, gradient in zip(ours(params, image), (first, second), strict=True):
+        named = {name: g.numpy() for name, g in zip(weights, gradient, strict=True)}
+        expected, _ = torch_weights.convert(named, "ganimation-generator")
+        jax.tree.map(lambda a, b: close(a, b, GRADIENT), order, expected)
+
+
+def test_the_condition_changes_the_picture_from_the_start():
+    """Dossier 0.3, rule 8: with reflected borders an instance norm would delete it."""
+    network = Generator(conditions=30, width=16, blocks=6, initial="torch")
+    image = draw(1, 64, 64, 3)
+    params = network.init(jax.random.key(0), image, draw(1, 30))
+    apply = jax.jit(lambda c: network.apply(params, image, c)[0])
+    change = np.abs(apply(draw(1, 30)) - apply(draw(1, 30, seed=1)))
+    assert change.mean() > 1e-2
+    assert change[:, 24:40, 24:40].mean() > 1e-3
+
+
+@pytest.mark.parametrize("initial, deviation", [("normal", 0.02), ("torch", None)])
+def test_initial_weights_have_the_stated_spread(initial, deviation):
+    network = Generator(**SMALL | {"width": 16}, initial=initial)
+    params = network.init(jax.random.key(0), draw(1, 8, 8, 3), draw(1, 5))["params"]
+    for name, fan_in in (("down_1", 16 * 32), ("up_0", 16 * 32)):
+        kernel = params[name]["kernel"]
+        expected = deviation or (3 * fan_in) ** -0.5
+        assert kernel.std() == pytest.approx(expected, rel=0.05)
+
+
+def test_bfloat16_works_inside_and_float32_comes_out():
+    image, condition = draw(1, 16, 16, 3), draw(1, 5)
+    params = Generator(**SMALL).init(jax.random.key(0), image, condition)
+    exact = jax.jit(Generator(**SMALL).apply)(params, image, condition)
+    rough = jax.jit(Generator(**SMALL, dtype="bfloat16").apply)(
+        params, image, condition
+    )
+    for a, b in zip(rough, exact, strict=True):
+        assert a.dtype == jnp.float32
+        assert 1e-6 < np.abs(a - b).max() < 0.1

@@ -1,0 +1,266 @@
+"""Every formulation against plain `lax`, in float64 and to second order."""
+
+import contextlib
+import functools
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from slider_jax import ops
+from slider_jax.ops import formulations
+from slider_jax.ops.rule import Geometry, choose
+
+# (kernel, stride, padding, height, width)
+SHAPES = [
+    (1, 1, 0, 2, 2),
+    (1, 2, 0, 6, 4),
+    (2, 1, 0, 2, 2),
+    (2, 2, 0, 4, 10),
+    (3, 1, 1, 2, 4),
+    (3, 1, 1, 16, 22),
+    (3, 2, 1, 8, 8),
+    (4, 2, 1, 2, 2),
+    (4, 2, 1, 4, 8),
+    (4, 2, 1, 16, 34),
+    (7, 1, 3, 4, 4),
+    (7, 1, 3, 64, 16),
+    (7, 2, 3, 12, 2),
+]
+# Compiled once and run once: nothing here is worth LLVM's optimisations.
+quick = functools.partial(
+    jax.jit, compiler_options={"xla_backend_optimization_level": 0}
+)
+MAPS = ("forward", "image", "kernel")
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    with jax.enable_x64(True):
+        yield
+
+
+def draw(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
+
+
+def takes(name, map_name, geometry):
+    if name == "swap":
+        return map_name == "kernel" and geometry.stride == 1
+    if name.startswith("winograd"):
+        return geometry[1:4] in ((3, 1, 1), (4, 2, 1))
+    return True
+
+
+def close(actual, expected, tolerance=1e-11):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kernel, stride, padding, h, w", SHAPES)
+def test_every_formulation_computes_what_lax_does(kernel, stride, padding, h, w):
+    geometry = Geometry((h, w), kernel, stride, padding, "")
+    x, k = draw(1, h, w, 3), draw(kernel, kernel, 3, 5)
+    dy = draw(1, *geometry.output, 5)
+    arguments = {"forward": (x, k), "image": (dy, k), "kernel": (x, dy)}
+
+    @quick  # one compilation for all
+    def all_of_them(arguments):
+        return {
+            (name, map_name): maps[map_name](geometry, *arguments[map_name])
+            for name, maps in formulations.ALL.items()
+            for map_name in maps
+            if takes(name, map_name, geometry)
+        }
+
+    found = all_of_them(arguments)
+    assert {name for name, _ in found} >= {"lax", "product"}
+    for (_, map_name), result in found.items():
+        close(result, found["lax", map_name])
+
+
+# Shapes for which the rule takes each formulation in turn; the names say which.
+CHOSEN = {
+    "product": (4, 2, 1, 8, 3, 5),
+    "lax": (7, 1, 3, 10, 3, 16),
+    "swap": (7, 1, 3, 10, 5, 4),
+    "winograd2": (4, 2, 1, 16, 64, 64),
+    "winograd4": (3, 1, 1, 16, 64, 64),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+@pytest.mark.parametrize("op", [ops.convolution, ops.transposed_convolution])
+def test_values_and_derivatives_to_second_order_match_lax(op, name):
+    kernel, stride, padding, size, channels, features = CHOSEN[name]
+    style = name if name.startswith("winograd") else "winograd2"
+    geometry = Geometry((size, size), kernel, stride, padding, style)
+    chosen = {choose(m, geometry, channels, features) for m in MAPS}
+    assert name in chosen
+
+    x = draw(1, size, size, channels)
+    if op is ops.transposed_convolution:
+        x = draw(1, *geometry.output, features)
+    k = draw(kernel, kernel, channels, features, seed=1) / kernel
+
+    def results(style):
+        """The value, both gradients, and both gradients of a gradient's size."""
+
+        def objective(x, k):
+            with ops.using(style):
+                return jnp.square(op(x, k, stride=stride, padding=padding)).sum()
+
+        def penalty(x, k):
+            return jnp.square(jnp.square(jax.grad(objective)(x, k)).sum() - 1)
+
+        first = jax.value_and_grad(objective, (0, 1))
+        second = jax.value_and_grad(penalty, (0, 1))
+        return quick(lambda x, k: (first(x, k), second(x, k)))(x, k)
+
+    jax.tree.map(close, results(style), results("plain"))
+
+
+def test_third_derivatives_exist():
+    x, k = draw(1, 6, 6, 2), draw(3, 3, 2, 2)
+
+    def results(style):
+        def f(x, k):
+            with ops.using(style):
+                return (ops.convolution(x, k, stride=2, padding=1) ** 4).sum()
+
+        slope = jax.grad(f)
+        bend = jax.grad(lambda x, k: jnp.sum(slope(x, k) ** 2))
+        return jax.grad(lambda x, k: jnp.sum(bend(x, k) ** 2), 1)(x, k)
+
+    close(*(quick(results, static_argnums=0)(s) for s in ("winograd2", "plain")))
+
+
+def test_a_transposed_convolution_undoes_the_size():
+    x, k = jnp.ones((1, 3, 5, 4)), jnp.ones((4, 4, 2, 4))
+    assert ops.transposed_convolution(x, k, stride=2, padding=1).shape == (1, 6, 10, 2)
+
+
+@pytest.mark.parametrize("style", ops.STYLES)
+def test_bfloat16_comes_out_as_it_went_in(style):
+    x = jnp.asarray(draw(1, 16, 16, 64), jnp.bfloat16)
+    k = jnp.asarray(draw(3, 3, 64, 64) / 24, jnp.bfloat16)
+    with ops.using(style):
+        f = lambda x, k: ops.convolution(x, k, stride=1, padding=1)
+        y, (dx, dk) = quick(lambda x, k: (f(x, k), jax.vjp(f, x, k)[1](f(x, k))))(x, k)
+    exact = f(x.astype("float64"), k.astype("float64"))
+    assert {y.dtype, dx.dtype, dk.dtype} == {jnp.dtype("bfloat16")}
+    close(y.astype("float64"), exact, 1e-2)
+
+
+@pytest.mark.parametrize("style, tolerance", [("winograd2", 2e-6), ("winograd4", 1e-5)])
+def test_float32_loses_few_digits(style, tolerance):
+    x, k = draw(1, 16, 16, 64), draw(3, 3, 64, 64) / 24
+    f = quick(lambda x, k: ops.convolution(x, k, stride=1, padding=1))
+    with ops.using("plain"):
+        exact = f(x, k)
+    with ops.using(style):  # and compiled anew, for another type
+        close(f(x.astype("float32"), k.astype("float32")), exact, tolerance)
+
+
+def test_the_style_is_the_backends_unless_chosen():
+    assert ops.style() == "winograd2"
+    with contextlib.suppress(KeyError), ops.using("plain"):
+        assert ops.style() == "plain"
+        raise KeyError
+    assert ops.style() == "winograd2"
+    with pytest.raises(ValueError, match="Unknown style 'fast'; choose from"):
+        with ops.using("fast"):
+            pass
+
+
+@pytest.mark.parametrize("h, w", [(2, 4), (6, 6), (16, 12)])
+def test_the_split_condition_equals_the_tiled_one(h, w):
+    image, condition, k = draw(2, h, w, 3), draw(2, 5), draw(7, 7, 8, 4)
+
+    def tiled(condition, k):
+        maps = jnp.broadcast_to(condition[:, None, None], (2, h, w, 5))
+        x = jnp.concatenate([jnp.asarray(image), maps], 3)
+        return ops.convolution(x, k, stride=1, padding=3)
+
+    def split(condition, k):
+        return ops.convolution(
+            image, k[:, :, :3], stride=1, padding=3
+        ) + ops.condition_convolution(condition, k[:, :, 3:], size=(h, w), padding=3)
+
+    @quick
+    def results(condition, k):
+        slopes = [
+            jax.grad(lambda c, k, f=f: jnp.square(f(c, k)).sum(), (0, 1))
+            for f in (tiled, split)
+        ]
+        one, two = (
+            (f(condition, k), d(condition, k))
+            for f, d in zip((tiled, split), slopes, strict=True)
+        )
+        return one, two
+
+    jax.tree.map(close, *results(condition, k))
+
+
+def test_instance_norm_matches_pytorch_to_second_order():
+    torch = pytest.importorskip("torch")
+    x, scale, offset = draw(2, 4, 6, 3) * 5 + 20, draw(3), draw(3, seed=1)
+    weights = draw(2, 4, 6, 3, seed=2)
+
+    def value(x, scale, offset):
+        return (ops.instance_norm(x, scale, offset) * weights).sum()
+
+    def penalty(*arguments):
+        return sum(jnp.square(g).sum() for g in jax.grad(value, (0, 1, 2))(*arguments))
+
+    ours = quick(lambda *a: (value(*a), jax.grad(penalty, (0, 1))(*a)))(
+        x, scale, offset
+    )
+    theirs = [
+        torch.tensor(np.asarray(a), requires_grad=True) for a in (x, scale, offset)
+    ]
+    y = torch.nn.functional.instance_norm(
+        theirs[0].permute(0, 3, 1, 2), weight=theirs[1], bias=theirs[2]
+    )
+    total = (y.permute(0, 2, 3, 1) * torch.tensor(np.asarray(weights))).sum()
+    slopes = torch.autograd.grad(total, theirs, create_graph=True)
+    size = sum((slope**2).sum() for slope in slopes)
+    bends = torch.autograd.grad(size, theirs[:2])
+    jax.tree.map(
+        lambda a, b: close(a, b, 1e-9),
+        ours,
+        (total.item(), tuple(b.numpy() for b in bends)),
+    )
+
+
+def test_instance_norm_keeps_its_digits_in_float32_and_its_type_in_bfloat16():
+    x = draw(1, 8, 8, 2) + 1000
+    one, zero = jnp.ones(2), jnp.zeros(2)
+    exact = ops.instance_norm(x, one, zero)
+    single = ops.instance_norm(*(a.astype("float32") for a in (x, one, zero)))
+    close(single, exact, 1e-3)  # x itself has lost four digits
+    half = ops.instance_norm(
+        jnp.asarray(x - 1000, jnp.bfloat16),
+        one.astype("float32"),
+        zero.astype("float32"),
+    )
+    assert half.dtype == jnp.bfloat16
+    close(half.astype("float64"), exact, 2e-2)
+
+
+@pytest.mark.parametrize("setting, said", [("0", "False"), ("1", "True")])
+def test_memory_is_kept_unless_the_environment_says_no(setting, said):
+    done = subprocess.run(
+        [sys.executable, "-c", "from slider_jax import ops; print(ops.keep_memory())"],
+        env=os.environ | {"SLIDER_KEEP_MEMORY": setting},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if sys.platform == "linux":
+        assert done.stdout.strip() == said

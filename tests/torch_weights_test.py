@@ -1,0 +1,151 @@
+"""StarGAN's and GANimation's own modules, built in PyTorch, answer as ours do."""
+
+import pathlib
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from slider_jax import cli, torch_weights
+from slider_jax.nets.critic import Critic
+from slider_jax.nets.generator import Generator, compose
+
+torch = pytest.importorskip("torch")
+safetensors = pytest.importorskip("safetensors.numpy")
+import torch_twins as twins  # noqa: E402
+
+SIZES = dict(conditions=5, width=8, blocks=2)
+
+
+def draw(*shape, seed=0):
+    values = np.random.default_rng(seed).uniform(-1, 1, shape)
+    return jnp.asarray(values, "float32")
+
+
+@pytest.fixture(scope="module")
+def stargan():
+    return twins.scrambled(twins.StarganGenerator(**SIZES))
+
+
+def imported(network, kind):
+    return torch_weights.convert(twins.state(network), kind)
+
+
+def test_stargans_generator(stargan):
+    params, fields = imported(stargan, "stargan-generator")
+    image, condition = draw(2, 16, 16, 3), draw(2, 5)
+    ours, mask = jax.jit(Generator(**fields).apply)(params, image, condition)
+    theirs = stargan(twins.to_torch(image), torch.tensor(np.asarray(condition)))
+    np.testing.assert_allclose(ours, twins.from_torch(theirs), atol=1e-4)
+    assert (mask == 1).all()
+
+
+@pytest.mark.parametrize("blocks, down", [(1, 1), (3, 2)])
+def test_ganimations_generator_whose_mask_is_the_other_way(blocks, down):
+    network = twins.scrambled(twins.GanimationGenerator(5, 8, blocks, down))
+    params, fields = imported(network, "ganimation-generator")
+    assert (fields["blocks"], fields["down"]) == (blocks, down)
+    image, condition = draw(2, 16, 16, 3), draw(2, 5)
+    ours = compose(image, *jax.jit(Generator(**fields).apply)(params, image, condition))
+    colour, keep = network(twins.to_torch(image), torch.tensor(np.asarray(condition)))
+    theirs = keep * twins.to_torch(image) + (1 - keep) * colour
+    np.testing.assert_allclose(ours, twins.from_torch(theirs), atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["stargan-critic", "ganimation-critic"])
+def test_both_critics(kind):
+    network = twins.scrambled(twins.Critic(5, width=8, depth=3, size=32))
+    params, fields = imported(network, kind)
+    image = draw(2, 32, 32, 3)
+    ours = jax.jit(Critic(**fields).apply)(params, image)
+    for a, b in zip(ours, network(twins.to_torch(image)), strict=True):
+        np.testing.assert_allclose(a, b.detach(), atol=1e-4)
+
+
+def test_the_parameters_have_the_shape_that_our_module_makes(stargan):
+    params, fields = imported(stargan, "stargan-generator")
+    made = jax.eval_shape(
+        Generator(**fields).init, jax.random.key(0), draw(1, 16, 16, 3), draw(1, 5)
+    )
+    shapes = lambda tree: jax.tree.map(lambda leaf: leaf.shape, tree)
+    assert shapes(params) == shapes(made)
+
+
+def test_every_name_that_is_wrong_is_listed(stargan):
+    state = twins.state(stargan)
+    state["surprise.weight"] = state.pop("main.4.bias")
+    state["extra"] = state.pop("main.9.main.0.weight")[0]
+    with pytest.raises(ValueError) as error:
+        torch_weights.convert(state, "stargan-generator")
+    for name in ("main.4.bias", "surprise.weight", "extra"):
+        assert name in str(error.value)
+
+
+def test_another_network_is_refused(stargan):
+    with pytest.raises(ValueError, match="Missing: .*attetion_reg.0.weight"):
+        imported(stargan, "ganimation-generator")
+    with pytest.raises(ValueError, match="conv2.weight is missing"):
+        imported(stargan, "stargan-critic")
+    with pytest.raises(ValueError, match="Unknown kind 'pix2pix'; choose from"):
+        imported(stargan, "pix2pix")
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_files_are_read_by_name_with_or_without_data_parallels_prefix(
+    stargan, tmp_path, suffix
+):
+    file = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        wrapped = {f"module.{k}": v for k, v in stargan.state_dict().items()}
+        torch.save(wrapped, file)
+    else:
+        safetensors.save_file(twins.state(stargan), file)
+    read = torch_weights.read(file)
+    expected = twins.state(stargan)
+    assert read.keys() == expected.keys()
+    jax.tree.map(np.testing.assert_array_equal, dict(read), dict(expected))
+
+
+class Trap:
+    """Unpickled, it leaves a file behind."""
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (pathlib.Path("sprung"),)
+
+
+def test_no_file_is_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"main.0.weight": Trap()}, "trap.pth")
+    with pytest.raises(ValueError, match="trap.pth is no plain PyTorch state dict"):
+        torch_weights.read("trap.pth")
+    assert not pathlib.Path("sprung").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"\x02\0\0\0\0\0\0\0[]"])
+def test_damaged_files_are_named(tmp_path, content):
+    for suffix in (".safetensors", ".pt"):
+        file = tmp_path / f"broken{suffix}"
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=f"broken{suffix}"):
+            torch_weights.read(file)
+    with pytest.raises(FileNotFoundError, match="There is no file .*gone.pt"):
+        torch_weights.read(tmp_path / "gone.pt")
+    with pytest.raises(ValueError, match="ends neither in .safetensors nor"):
+        torch_weights.read(__file__)
+
+
+def test_the_command_writes_what_load_reads(stargan, tmp_path, monkeypatch, capsys):
+    file, out = tmp_path / "200000-G.pth", tmp_path / "ours.npz"
+    torch.save(stargan.state_dict(), file)
+    arguments = ["import-torch", str(file), "--kind=stargan-generator", f"--out={out}"]
+    monkeypatch.setattr(sys, "argv", ["slider", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert not stop.value.code
+    assert "ours.npz" in capsys.readouterr().out
+    params, fields = torch_weights.load(out)
+    expected = imported(stargan, "stargan-generator")
+    jax.tree.map(np.testing.assert_array_equal, params, expected[0])
+    assert fields == expected[1]
