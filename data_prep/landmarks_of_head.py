@@ -78,7 +78,8 @@ def _places_on_mean(head):
     """Median place [468 3] on the mean face, millimetres."""
     interpreter = _interpreter()
     actor = puppet(head)
-    visible = np.isin(head.part, [PARTS.index("skin"), PARTS.index("mouth")])
+    # Eyeballs too: a point a pixel off its lid must not fall through to the socket.
+    visible = np.isin(head.part, [PARTS.index(p) for p in ("skin", "mouth", "eye")])
     triangles = jnp.asarray(head.face.triangles[visible])
     mean = jnp.asarray(head.face.mean)
     ambient = jnp.zeros((9, 3)).at[0].set(0.5).at[2].set(0.08)
