@@ -10,21 +10,11 @@ from slider_jax.nets.critic import Critic
 
 torch = pytest.importorskip("torch")
 import torch_twins as twins  # noqa: E402
+from parity import close, draw, quick  # noqa: E402
 
 SMALL = dict(parameters=5, width=8, depth=3, size=16)
 # Of the largest value. PyTorch itself differs this much from its own float64.
 FORWARD, GRADIENT = 1e-5, 5e-5
-
-
-def draw(*shape, seed=0):
-    values = np.random.default_rng(seed).uniform(-1, 1, shape)
-    return jnp.asarray(values, "float32")
-
-
-def close(actual, expected, tolerance):
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    assert actual.shape == expected.shape
-    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
 
 
 def abstract(network):
@@ -66,7 +56,7 @@ def twin():
 
 def test_forward_matches_pytorch(twin):
     theirs, params, image = twin
-    ours = jax.jit(Critic(**SMALL).apply)(params, image)
+    ours = quick(Critic(**SMALL).apply)(params, image)
     for a, b in zip(ours, theirs(twins.to_torch(image)), strict=True):
         close(a, b.detach(), FORWARD)
 
@@ -76,15 +66,15 @@ def test_gradients_match_pytorch_to_second_order(twin):
     theirs, params, image = twin
 
     def objective(params):
-        score, parameters = jax.jit(Critic(**SMALL).apply)(params, image)
+        score, parameters = Critic(**SMALL).apply(params, image)
         return score.sum() + jnp.square(parameters).sum()
 
     def penalty(params):
-        score = lambda x: jax.jit(Critic(**SMALL).apply)(params, x)[0].sum()
+        score = lambda x: Critic(**SMALL).apply(params, x)[0].sum()
         norm = jnp.sqrt(jnp.square(jax.grad(score)(image)).sum((1, 2, 3)) + 1e-12)
         return jnp.square(norm - 1).sum()
 
-    ours = jax.jit(lambda p: (jax.grad(objective)(p), jax.grad(penalty)(p)))(params)
+    ours = quick(lambda p: (jax.grad(objective)(p), jax.grad(penalty)(p)))(params)
 
     x = twins.to_torch(image).requires_grad_()
     score, parameters = theirs(x)
@@ -102,7 +92,7 @@ def test_gradients_match_pytorch_to_second_order(twin):
 
 def test_the_torch_initialisation_draws_biases_too():
     network = Critic(**SMALL, initial="torch")
-    params = network.init(jax.random.key(0), draw(1, 16, 16, 3))["params"]
+    params = quick(network.init)(jax.random.key(0), draw(1, 16, 16, 3))["params"]
     for i, fan_in in enumerate((3 * 16, 8 * 16, 16 * 16)):
         for leaf in params[f"down_{i}"].values():
             limit = fan_in**-0.5
@@ -111,8 +101,8 @@ def test_the_torch_initialisation_draws_biases_too():
 
 def test_bfloat16_works_inside_and_float32_comes_out(twin):
     _, params, image = twin
-    exact = jax.jit(Critic(**SMALL).apply)(params, image)
-    rough = jax.jit(Critic(**SMALL, dtype="bfloat16").apply)(params, image)
+    exact = quick(Critic(**SMALL).apply)(params, image)
+    rough = quick(Critic(**SMALL, dtype="bfloat16").apply)(params, image)
     for a, b in zip(rough, exact, strict=True):
         assert a.dtype == jnp.float32
         assert 1e-6 < np.abs(a - b).max() < 0.1 * np.abs(b).max()

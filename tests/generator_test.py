@@ -11,21 +11,11 @@ from slider_jax.nets.generator import Generator
 
 torch = pytest.importorskip("torch")
 import torch_twins as twins  # noqa: E402
+from parity import close, draw, quick  # noqa: E402
 
-SMALL = dict(conditions=5, width=8, blocks=2)
+SMALL = dict(conditions=5, width=4, blocks=1)
 # Of the largest value. PyTorch itself differs this much from its own float64.
 FORWARD, GRADIENT = 2e-5, 2e-4
-
-
-def draw(*shape, seed=0):
-    values = np.random.default_rng(seed).uniform(-1, 1, shape)
-    return jnp.asarray(values, "float32")
-
-
-def close(actual, expected, tolerance):
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    assert actual.shape == expected.shape
-    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +54,7 @@ def twin():
 
 def test_forward_matches_pytorch(twin):
     theirs, params, image, condition = twin
-    colour, mask = jax.jit(Generator(**SMALL).apply)(params, image, condition)
+    colour, mask = quick(Generator(**SMALL).apply)(params, image, condition)
     expected = theirs(twins.to_torch(image), torch.tensor(np.asarray(condition)))
     close(colour, twins.from_torch(expected[0]), FORWARD)
     close(1 - mask, twins.from_torch(expected[1]), FORWARD)
@@ -78,7 +68,7 @@ def test_gradients_match_pytorch_to_second_order(twin):
         colour, mask = Generator(**SMALL).apply(params, image, condition)
         return jnp.square(generator.compose(image, colour, mask)).sum()
 
-    @jax.jit
+    @quick
     def ours(params, image):
         slope = jax.grad(objective, 1)
         penalty = lambda p: jnp.square(slope(p, image)).sum()
@@ -101,8 +91,8 @@ def test_the_condition_changes_the_picture_from_the_start():
     """Dossier 0.3, rule 8: with reflected borders an instance norm would delete it."""
     network = Generator(conditions=30, width=16, blocks=6, initial="torch")
     image = draw(1, 64, 64, 3)
-    params = network.init(jax.random.key(0), image, draw(1, 30))
-    apply = jax.jit(lambda c: network.apply(params, image, c)[0])
+    params = quick(network.init)(jax.random.key(0), image, draw(1, 30))
+    apply = quick(lambda c: network.apply(params, image, c)[0])
     change = np.abs(apply(draw(1, 30)) - apply(draw(1, 30, seed=1)))
     assert change.mean() > 1e-2
     assert change[:, 24:40, 24:40].mean() > 1e-3
@@ -110,8 +100,10 @@ def test_the_condition_changes_the_picture_from_the_start():
 
 @pytest.mark.parametrize("initial, deviation", [("normal", 0.02), ("torch", None)])
 def test_initial_weights_have_the_stated_spread(initial, deviation):
-    network = Generator(**SMALL | {"width": 16}, initial=initial)
-    params = network.init(jax.random.key(0), draw(1, 8, 8, 3), draw(1, 5))["params"]
+    network = Generator(**SMALL | {"width": 16, "blocks": 0}, initial=initial)
+    params = quick(network.init)(jax.random.key(0), draw(1, 8, 8, 3), draw(1, 5))[
+        "params"
+    ]
     for name, fan_in in (("down_1", 16 * 32), ("up_0", 16 * 32)):
         kernel = params[name]["kernel"]
         expected = deviation or (3 * fan_in) ** -0.5
@@ -120,11 +112,9 @@ def test_initial_weights_have_the_stated_spread(initial, deviation):
 
 def test_bfloat16_works_inside_and_float32_comes_out():
     image, condition = draw(1, 16, 16, 3), draw(1, 5)
-    params = Generator(**SMALL).init(jax.random.key(0), image, condition)
-    exact = jax.jit(Generator(**SMALL).apply)(params, image, condition)
-    rough = jax.jit(Generator(**SMALL, dtype="bfloat16").apply)(
-        params, image, condition
-    )
+    params = quick(Generator(**SMALL).init)(jax.random.key(0), image, condition)
+    exact = quick(Generator(**SMALL).apply)(params, image, condition)
+    rough = quick(Generator(**SMALL, dtype="bfloat16").apply)(params, image, condition)
     for a, b in zip(rough, exact, strict=True):
         assert a.dtype == jnp.float32
         assert 1e-6 < np.abs(a - b).max() < 0.1

@@ -1,7 +1,6 @@
 """Every formulation against plain `lax`, in float64 and to second order."""
 
 import contextlib
-import functools
 import os
 import subprocess
 import sys
@@ -9,7 +8,9 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import parity
 import pytest
+from parity import quick
 
 from slider_jax import ops
 from slider_jax.ops import formulations
@@ -31,10 +32,6 @@ SHAPES = [
     (7, 1, 3, 64, 16),
     (7, 2, 3, 12, 2),
 ]
-# Compiled once and run once: nothing here is worth LLVM's optimisations.
-quick = functools.partial(
-    jax.jit, compiler_options={"xla_backend_optimization_level": 0}
-)
 MAPS = ("forward", "image", "kernel")
 
 
@@ -57,9 +54,7 @@ def takes(name, map_name, geometry):
 
 
 def close(actual, expected, tolerance=1e-11):
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    assert actual.shape == expected.shape
-    assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
+    parity.close(actual, expected, tolerance)
 
 
 @pytest.mark.parametrize("kernel, stride, padding, h, w", SHAPES)

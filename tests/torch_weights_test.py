@@ -4,7 +4,6 @@ import pathlib
 import sys
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -15,13 +14,9 @@ from slider_jax.nets.generator import Generator, compose
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.numpy")
 import torch_twins as twins  # noqa: E402
+from parity import draw, quick  # noqa: E402
 
-SIZES = dict(conditions=5, width=8, blocks=2)
-
-
-def draw(*shape, seed=0):
-    values = np.random.default_rng(seed).uniform(-1, 1, shape)
-    return jnp.asarray(values, "float32")
+SIZES = dict(conditions=5, width=4, blocks=2)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +31,7 @@ def imported(network, kind):
 def test_stargans_generator(stargan):
     params, fields = imported(stargan, "stargan-generator")
     image, condition = draw(2, 16, 16, 3), draw(2, 5)
-    ours, mask = jax.jit(Generator(**fields).apply)(params, image, condition)
+    ours, mask = quick(Generator(**fields).apply)(params, image, condition)
     theirs = stargan(twins.to_torch(image), torch.tensor(np.asarray(condition)))
     np.testing.assert_allclose(ours, twins.from_torch(theirs), atol=1e-4)
     assert (mask == 1).all()
@@ -48,7 +43,7 @@ def test_ganimations_generator_whose_mask_is_the_other_way(blocks, down):
     params, fields = imported(network, "ganimation-generator")
     assert (fields["blocks"], fields["down"]) == (blocks, down)
     image, condition = draw(2, 16, 16, 3), draw(2, 5)
-    ours = compose(image, *jax.jit(Generator(**fields).apply)(params, image, condition))
+    ours = compose(image, *quick(Generator(**fields).apply)(params, image, condition))
     colour, keep = network(twins.to_torch(image), torch.tensor(np.asarray(condition)))
     theirs = keep * twins.to_torch(image) + (1 - keep) * colour
     np.testing.assert_allclose(ours, twins.from_torch(theirs), atol=1e-4)
@@ -59,7 +54,7 @@ def test_both_critics(kind):
     network = twins.scrambled(twins.Critic(5, width=8, depth=3, size=32))
     params, fields = imported(network, kind)
     image = draw(2, 32, 32, 3)
-    ours = jax.jit(Critic(**fields).apply)(params, image)
+    ours = quick(Critic(**fields).apply)(params, image)
     for a, b in zip(ours, network(twins.to_torch(image)), strict=True):
         np.testing.assert_allclose(a, b.detach(), atol=1e-4)
 
