@@ -195,11 +195,6 @@ def test_a_blink_closes_its_own_eye(head):
     np.testing.assert_allclose(right(after), right(before), atol=0.01)
 
 
-@pytest.mark.xfail(
-    reason="37, 44, 36 and 45 lie beyond the outer corners of the eyes: they come from "
-    "inside the sockets, because data_prep looks for them without the eyeballs",
-    strict=True,
-)
 def test_landmarks_of_the_upper_lids_ride_on_them(head):
     """Both move down with a blink; the corners, and the lower lids, hardly."""
     blink = wearing(head, eyeBlinkLeft=1.0, eyeBlinkRight=1.0) - wearing(head)
