@@ -52,6 +52,7 @@ setup(
             "h5py>=3.11",
             "pytest>=8.3",
             "ruff>=0.12",
+            "safetensors>=0.4",
             "torch==2.13.0",
         ],
     },

@@ -25,7 +25,7 @@ LAYERS = (
         "open_faces",
         "parallel",
         "report",
-        "torch_file",
+        "torch_weights",
         "stop",
         "provenance",
         "identity_weights",

@@ -6,13 +6,13 @@ import sys
 import jax
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from slider_jax import cli, torch_weights
 from slider_jax.nets.critic import Critic
 from slider_jax.nets.generator import Generator, compose
 
 torch = pytest.importorskip("torch")
-safetensors = pytest.importorskip("safetensors.numpy")
 import torch_twins as twins  # noqa: E402
 from parity import draw, quick  # noqa: E402
 
@@ -96,7 +96,7 @@ def test_files_are_read_by_name_with_or_without_data_parallels_prefix(
         wrapped = {f"module.{k}": v for k, v in stargan.state_dict().items()}
         torch.save(wrapped, file)
     else:
-        safetensors.save_file(twins.state(stargan), file)
+        safetensors.numpy.save_file(twins.state(stargan), file)
     read = torch_weights.read(file)
     expected = twins.state(stargan)
     assert read.keys() == expected.keys()
