@@ -37,6 +37,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         depth=6,
         adversarial="ra_expectation",
         penalty_at="interpolates",
+        initial="normal",
         dtype="float32",
     )
     config.identity = "dlib"  # "insightface:FILE"; "none" switches the loss off
@@ -95,11 +96,11 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.learning_rate = dict(critic=2e-4, generator=2e-4)
     if variant == "demo":  # minutes instead of days: lean on the ground truth
         config.identity = "none"  # dlib's weights would be a download
-        config.model.update(size=64, width=24, blocks=4, depth=5)
+        config.model.update(size=64, width=24, blocks=4, depth=5, initial="torch")
         config.data.update(
             folder="tiny", batch_size=8, n_critic=1, mirror=True, cache=True
         )
-        config.learning_rate = dict(critic=2e-4, generator=1e-3)
+        config.learning_rate = dict(critic=5e-4, generator=1e-3)
         config.ema_decay = 0.98
         for p in config.phases:
             p.weights.critic.update(
@@ -107,8 +108,8 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
             )
             p.weights.generator.update(adversarial=1.0, expression=20.0)
         config.phases[0].weights.generator.paired = 100.0
-        config.phases[0].steps, config.phases[1].steps = 1000, 200
-        config.every = dict(log=20, samples=200, checkpoint=200)
+        config.phases[0].steps, config.phases[1].steps = 500, 100
+        config.every = dict(log=20, samples=100, checkpoint=200)
     if variant == "tiny":  # for tests
         config.identity = "none"
         config.model.update(size=64, width=2, blocks=1, depth=4)

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from absl import logging
 from PIL import Image, ImageDraw, ImageFont
 from tensorboardX import SummaryWriter
 
 from slider_jax.batch import to_bytes
 
 PAPER, INK, FAINT, MORE, LESS = "#ffffff", "#20242c", "#8a919e", "#5b8dbd", "#c8553d"
-COLUMNS = ("a face", "its sliders", "the edit", "where it painted", "the truth")
+COLUMNS = ("a face", "the sliders", "the edit", "where it painted", "the truth")
 GAP, MARGIN, TITLE = 6, 16, 26
 
 
@@ -170,8 +169,3 @@ def _bars(values: np.ndarray, size: int) -> Image.Image:
 @functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.load_default(size)
-
-
-def warn(sentence: str | None) -> None:
-    if sentence:
-        logging.warning("%s", sentence)

@@ -297,7 +297,7 @@ def _mirror():
 
 
 def sample_batches(config: ConfigDict) -> list[tuple[str, Batch]]:
-    """The same faces for every sheet, neutral ones first."""
+    """The same faces for every sheet."""
     titles = {
         "train_paired": "People it learns from",
         "test_paired": "People it has never seen",
@@ -314,7 +314,15 @@ def sample_batches(config: ConfigDict) -> list[tuple[str, Batch]]:
             speech=config.data.speech,
         )
         batch = jax.tree.map(lambda x: x[0], next(many))
-        size = np.abs(batch.expression).sum(axis=1)
-        chosen = np.argsort(size, kind="stable")[: config.samples]
+        chosen = _telling(batch)[: config.samples]
         blocks.append((title, jax.tree.map(lambda x, c=chosen: x[c], batch)))
     return blocks
+
+
+def _telling(batch):
+    """Indices: faces that go far from neutral first, every face once before twice."""
+    amount = lambda expression: np.abs(expression).sum(axis=1)
+    order = np.argsort(amount(batch.expression) - amount(batch.target_expression))
+    _, first = np.unique(batch.image[order].sum(axis=(1, 2, 3)), return_index=True)
+    fresh = np.sort(first)
+    return order[np.append(fresh, np.setdiff1d(np.arange(len(order)), fresh))]

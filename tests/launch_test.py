@@ -2,14 +2,14 @@
 
 import importlib.util
 import pathlib
+import re
 import subprocess
 import sys
-import types
 
 import pytest
 from absl import flags
 
-import slider_jax
+from slider_jax import stop, train
 
 ROOT = pathlib.Path(__file__).parent.parent
 DEMO = "python launch/main.py --config=configs/slidergan.py:demo"
@@ -53,37 +53,38 @@ def launch(main, monkeypatch, capsys):
 
 
 @pytest.fixture
-def shown(monkeypatch):
-    """What the card module was asked for."""
+def trained(monkeypatch):
+    """What was to be trained, and where."""
     asked = []
-
-    def show(folder, out):
-        asked.append((folder, out))
-        return "The card."
-
-    module = types.SimpleNamespace(show=show)
-    monkeypatch.setitem(sys.modules, "slider_jax.card", module)
-    monkeypatch.setattr(slider_jax, "card", module, raising=False)
+    monkeypatch.setattr(train, "train", lambda *arguments: asked.append(arguments))
     return asked
 
 
-def test_the_demo_draws_the_tiny_set_into_the_workdir(launch, shown, tmp_path):
-    workdir = tmp_path / "runs" / "demo"
-    code, said, _ = launch("--config=configs/slidergan.py:demo", f"--workdir={workdir}")
-    tiny = pathlib.Path(slider_jax.__file__).parent / "assets" / "tiny"
-    assert code == 0
-    assert shown == [(tiny, workdir / "contact_sheet.png")]
-    assert workdir.is_dir()
-    assert "The card." in said and "Training is not" in said
+def test_the_demo_trains_in_the_workdir(launch, trained, tmp_path):
+    code, said, _ = launch(
+        "--config=configs/slidergan.py:demo", f"--workdir={tmp_path}"
+    )
+    ((config, workdir),) = trained
+    assert code == 0 and f"are in {tmp_path}" in said
+    assert (config.data.folder, workdir) == ("tiny", tmp_path)
 
 
-def test_a_config_may_name_another_folder(launch, shown, tmp_path):
+def test_every_field_can_be_overridden(launch, trained, tmp_path):
     launch(
         "--config=configs/slidergan.py",
         "--config.data.folder=/data/faces",
+        "--config.phases[1].steps=7",
+        "--config.phases[0].weights.generator.attention=0.5",
+        "--config.model.size=64",
+        "--config.unroll=False",
         f"--workdir={tmp_path}",
     )
-    assert shown[0][0] == pathlib.Path("/data/faces")
+    ((config, _),) = trained
+    assert config.data.folder == "/data/faces"
+    assert config.phases[1].steps == 7
+    assert config.phases[0].weights.generator.attention == 0.5
+    assert config.data.image_size == 64  # follows the model
+    assert config.unroll is False
 
 
 def test_without_a_workdir_results_go_to_runs(main):
@@ -100,36 +101,104 @@ def test_without_a_workdir_results_go_to_runs(main):
         (["no_such_config.py"], "no_such_config.py"),
     ],
 )
-def test_a_users_mistake_stops_it_with_a_sentence(launch, shown, arguments, sentence):
+def test_a_users_mistake_stops_it_with_a_sentence(
+    launch, tmp_path, arguments, sentence
+):
     config, *rest = arguments
-    code, _, complained = launch(f"--config=configs/{config}", *rest)
+    code, _, complained = launch(
+        f"--config=configs/{config}", *rest, f"--workdir={tmp_path}"
+    )
     assert code == 2
     assert complained.startswith("launch: ") and sentence in complained
-    assert not shown
 
 
-def test_the_full_config_is_the_papers(load):
+@pytest.mark.parametrize(
+    "error, code", [(stop.Interrupted("Go on."), 75), (FloatingPointError("NaN."), 1)]
+)
+def test_how_a_run_ended_is_its_exit_code(launch, monkeypatch, tmp_path, error, code):
+    def ended(config, workdir):
+        raise error
+
+    monkeypatch.setattr(train, "train", ended)
+    found, _, complained = launch(
+        "--config=configs/slidergan.py:tiny", f"--workdir={tmp_path}"
+    )
+    assert (found, complained) == (code, f"launch: {error}\n")
+
+
+@pytest.fixture(scope="module")
+def get_config(load):
+    return load(ROOT / "configs" / "slidergan.py").get_config
+
+
+def test_the_full_config_is_the_papers(get_config):
     """Sec. 5.2."""
-    config = load(ROOT / "configs" / "slidergan.py").get_config()
+    config = get_config()
     assert (config.data.image_size, config.data.batch_size) == (128, 16)
-    assert config.model.num_sliders == 30
-    assert config.adam.to_dict() == {"b1": 0.5, "b2": 0.999}
+    assert config.model.parameters == 30
+    assert config.model.adversarial == "ra_expectation"
     paired, unpaired = config.phases
     assert (paired.epochs, unpaired.epochs) == (20, 40)
-    assert paired.weights.critic.to_dict() == {"adversarial": 30, "expression": 1000}
+    critic = dict(adversarial=30, expression=1000, gradient_penalty=300, score_gap=0)
+    assert paired.weights.critic.to_dict() == critic
     generator = dict(
-        adversarial=30, expression=1000, reconstruction=10, identity=4, attention=0.3
+        adversarial=30,
+        expression=1000,
+        reconstruction=10,
+        identity=4,
+        attention=0.3,
+        mask_entropy=0,
     )
     assert paired.weights.generator.to_dict() == generator | {"paired": 10}
     assert unpaired.weights.generator.to_dict() == generator | {"paired": 0}
 
 
-def test_the_demo_is_the_tiny_set_at_64_pixels(load):
-    get_config = load(ROOT / "configs" / "slidergan.py").get_config
-    demo, full = get_config("demo"), get_config()
-    assert (demo.data.folder, demo.data.image_size) == ("tiny", 64)
-    assert demo.phases == full.phases
-    with pytest.raises(ValueError, match="choose 'full' or 'demo'"):
+def differences(a, b, prefix=""):
+    """Names of the fields that differ."""
+    for name in a:
+        x, y = a[name], b[name]
+        if hasattr(x, "keys"):
+            yield from differences(x, y, f"{prefix}{name}.")
+        elif isinstance(x, tuple):
+            for i, (p, q) in enumerate(zip(x, y, strict=True)):
+                yield from differences(p, q, f"{prefix}{name}.{i}.")
+        elif x != y:
+            yield prefix + name
+
+
+@pytest.mark.parametrize(
+    "variant, fields",
+    [
+        ("speech", {"data.speech", "model.parameters"}),
+        ("wgp", {"model.adversarial"}),
+        ("no_id", {"identity"}),
+        ("no_gen", {"phases.0.weights.generator.paired"}),
+    ],
+)
+def test_a_variant_differs_from_the_paper_in_nothing_else(get_config, variant, fields):
+    assert set(differences(get_config(), get_config(variant))) == fields
+
+
+@pytest.mark.parametrize("variant", ["demo", "tiny"])
+def test_the_small_variants_need_no_download(get_config, variant):
+    config = get_config(variant)
+    assert (config.data.folder, config.data.image_size) == ("tiny", 64)
+    assert config.identity == "none"
+
+
+@pytest.mark.parametrize("script", ["tpu_pod.sh", "slurm.sh", "jobset.yaml"])
+def test_a_cluster_script_calls_the_launcher_with_flags_that_exist(main, script):
+    text = (ROOT / "launch" / script).read_text()
+    if script.endswith(".sh"):
+        subprocess.run(["bash", "-n", ROOT / "launch" / script], check=True)
+    assert "python launch/main.py --multihost" in text
+    command = text.split("launch/main.py")[-1].split("\nif ")[0]
+    for name in re.findall(r"(?<= )--(\w+)(?=[= \n])", command):
+        assert name in flags.FLAGS, name
+
+
+def test_an_unknown_variant_is_refused_with_those_there_are(get_config):
+    with pytest.raises(ValueError, match="choose from .*'demo'"):
         get_config("dmeo")
 
 
@@ -143,8 +212,11 @@ def test_ci_ends_with_the_line_of_the_readme():
 
 
 @pytest.mark.slow
-def test_the_line_of_the_readme_draws_faces(tmp_path):
-    command = [sys.executable, *DEMO.split()[1:], f"--workdir={tmp_path}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_slidergan_itself_trains_both_phases(tmp_path):
+    command = [sys.executable, "launch/main.py", "--config=configs/slidergan.py:tiny"]
+    done = subprocess.run(
+        [*command, f"--workdir={tmp_path}"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "contact_sheet.png").stat().st_size > 10_000
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 4
+    assert (tmp_path / "samples" / "sheet_0000008.png").stat().st_size > 10_000

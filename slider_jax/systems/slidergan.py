@@ -28,6 +28,7 @@ class System:
     depth: int = 6  # of the critic
     adversarial: str = "ra_expectation"  # of losses.ADVERSARIAL
     penalty_at: str = "interpolates"  # of PENALTY_POINTS
+    initial: str = "normal"  # GANimation's N(0, 0.02); "torch" suits narrow networks
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
     def __post_init__(self):
@@ -37,13 +38,21 @@ class System:
     @property
     def generator(self):
         return Generator(
-            self.parameters, width=self.width, blocks=self.blocks, dtype=self.dtype
+            self.parameters,
+            width=self.width,
+            blocks=self.blocks,
+            initial=self.initial,
+            dtype=self.dtype,
         )
 
     @property
     def critic(self):
         return Critic(
-            self.parameters, width=self.width, depth=self.depth, size=self.size
+            self.parameters,
+            width=self.width,
+            depth=self.depth,
+            size=self.size,
+            initial=self.initial,
         )
 
     def init(self, key, batch):

@@ -1,0 +1,92 @@
+"""What a run leaves to look at."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from slider_jax import report
+
+
+def write(workdir, steps, start=0):
+    with report.writer(workdir, start=start, lead=True) as writer:
+        for step in steps:
+            writer.scalars(step, {"loss": step / 10})
+
+
+def steps(workdir):
+    text = (workdir / "metrics.jsonl").read_text()
+    return [json.loads(line)["step"] for line in text.splitlines()]
+
+
+def test_scalars_go_to_json_lines_and_tensorboard(tmp_path):
+    write(tmp_path, [1, 2])
+    line = (tmp_path / "metrics.jsonl").read_text().splitlines()[1]
+    assert json.loads(line) == {"step": 2, "loss": 0.2}
+    (events,) = (tmp_path / "board").iterdir()
+    assert b"loss" in events.read_bytes()
+
+
+def test_what_came_after_the_checkpoint_is_dropped(tmp_path):
+    write(tmp_path, [1, 2, 3, 4])
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 5, "lo')  # killed in the middle of a line
+    write(tmp_path, [3], start=2)
+    assert steps(tmp_path) == [1, 2, 3]
+
+
+def test_other_processes_write_nothing(tmp_path):
+    with report.writer(tmp_path, start=0, lead=False) as writer:
+        writer.scalars(1, {"loss": 1.0})
+        writer.picture(1, "sheet", Image.new("RGB", (4, 4)))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mean, advice", [(0.01, "lower"), (0.97, "raise")])
+def test_a_collapsed_mask_names_the_weight_once(mean, advice):
+    guard = report.AttentionGuard(patience=3)
+    said = [guard.check({"generator/attention": 2 * mean}, phase=1) for _ in range(4)]
+    assert said[:2] == [None, None] and said[3] is None
+    assert f"{advice} --config.phases[1].weights.generator.attention" in said[2]
+
+
+def test_a_mask_that_comes_and_goes_is_no_collapse():
+    guard = report.AttentionGuard(patience=2)
+    for mean in (0.01, 0.5, 0.97, 0.01):
+        assert guard.check({"generator/attention": 2 * mean}, phase=0) is None
+    assert guard.check({"critic/total": 1.0}, phase=0) is None
+
+
+def block(paired):
+    image = np.full((1, 64, 64, 3), -1.0, np.float32)
+    return dict(
+        image=image,
+        edit=image + 2,
+        target=image + 1,
+        mask=np.ones((1, 64, 64, 1), np.float32),
+        expression=np.array([[1.0, -1.0]], np.float32),
+        paired=np.array([paired]),
+    )
+
+
+def column(sheet, number):
+    """The middle of a picture of the only row."""
+    x = report.MARGIN + number * (96 + report.GAP)
+    top = report.MARGIN + report.TITLE + 18
+    return np.asarray(sheet)[top : top + 96, x : x + 96]
+
+
+def test_a_sheet_shows_face_sliders_edit_mask_and_truth():
+    sheet = report.sample_sheet([("Title", block(paired=True))])
+    face, bars, edit, mask, truth = (column(sheet, i) for i in range(5))
+    assert face.max() == 0 and edit.min() == 255 and mask.min() == 255
+    assert np.all(np.abs(truth.astype(int) - 128) <= 1)
+    more, less = (Image.new("RGB", (1, 1), c) for c in (report.MORE, report.LESS))
+    assert np.array_equal(bars[20, 70], np.asarray(more)[0, 0])  # right, above
+    assert np.array_equal(bars[70, 20], np.asarray(less)[0, 0])
+
+
+def test_without_a_truth_its_place_is_empty():
+    sheet = report.sample_sheet([("Title", block(paired=False))])
+    assert column(sheet, 4).min() == 255
