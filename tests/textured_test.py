@@ -146,6 +146,8 @@ def test_all_styles_have_the_shapes_of_one_program(wardrobe):
     is_hair = few.part == atlas.PARTS.index("hair")
     area = [len(np.unique(triangle)) == 3 for triangle in few.triangles[is_hair]]
     assert sum(area) == 2 and len(area) > 2  # the rest are points and draw nothing
+    corner = atlas.in_block("hair", np.array(0.0), np.array(1.0))  # v is up
+    np.testing.assert_allclose(few.corner_uv[is_hair][0, 0], corner, atol=1e-6)
     assert few.triangles.max() < len(few.visibility) + len(few.hair.offset)
     np.testing.assert_array_equal(few.triangles[~is_hair], many.triangles[~is_hair])
 
@@ -161,12 +163,12 @@ def test_hair_shades_what_is_under_it_and_nothing_else(wardrobe, head):
 
 
 def test_hair_deep_under_other_hair_is_left_out(head):
-    """A plate before the face, and one 20 mm behind it."""
+    """A plate before the face, one 20 mm behind it, and one in the head."""
     plate = np.array([[-9.0, -9, 0], [9, -9, 0], [0, 9, 0]])
-    corners = np.stack([plate + [0, 0, 190], plate + [0, 0, 170]])
+    corners = np.stack([plate + [0, 0, z] for z in (190, 170, -100)])
     rng = np.random.default_rng(0)
     solid = rng.uniform([-90, -90, 190], [90, 90, 190], (40_000, 3))
-    assert proxies.shows(head, corners, solid).tolist() == [True, False]
+    assert proxies.shows(head, corners, solid).tolist() == [True, False, False]
 
 
 def test_pictures_are_read_with_v_up():
@@ -185,6 +187,8 @@ def test_a_skin_has_the_age_the_ancestry_and_the_gender(wardrobe):
         # Up to half of it is from a neighbouring age.
         assert RED["old"] - 31 <= skin[0] <= RED["old"] + 1
         assert skin[1:] == pytest.approx([GREEN["asian"], BLUE["female"]], abs=1)
+    bearded = textured.choose(wardrobe, WOMAN, look.replace(stubble=0.5), rng)
+    assert 255 * bearded.skin[100, 128, 2] == pytest.approx(BLUE["male"], abs=1)
 
 
 def test_hair_goes_with_the_look(wardrobe):
@@ -241,6 +245,7 @@ def test_mixed_is_half_and_half_for_ever(package):
     assert chosen == [mixed.is_textured(i) for i in range(400)]
     assert chosen != [other.is_textured(i) for i in range(400)]
     assert 160 < sum(chosen) < 240
+    assert not Renderer(16, 0).is_textured(0)
 
 
 def test_hair_is_drawn_where_it_hangs_and_changes_no_label(package, monkeypatch):
