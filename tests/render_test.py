@@ -52,13 +52,13 @@ def light(sky=0.5, key=0.5, direction=(0.0, 0.6, 0.8)):
 _render = jax.jit(render, static_argnames=("samples",))
 
 
-def picture(shape=None, *, lit=None, size=SIZE, samples=1, yaw=0.0, **look):
+def picture(shape=None, *, lit=None, size=SIZE, samples=1, yaw=0.0, paint=1.0, **look):
     puppet, plain, atlas, camera = scene()
     look = plain.replace(**{name: jnp.float32(value) for name, value in look.items()})
     background = jnp.broadcast_to(jnp.array(BACKGROUND), (size, size, 3))
     shape = mesh() if shape is None else shape
     return _render(
-        *(puppet, look, atlas, mesh(), shape),
+        *(puppet, look, atlas.at[..., :3].multiply(paint), mesh(), shape),
         *(camera.replace(rotation=jnp.array([yaw, 0.0, 0.0])), lit or light()),
         background,
         samples=samples,
@@ -96,6 +96,30 @@ def test_twice_the_light_is_twice_the_colour():
     )
 
 
+def test_paint_is_srgb_and_light_is_linear():
+    """Half as bright on the screen is a quarter of the light, for which √ stands in."""
+    under_the_sky = light(0.6, 0.0)
+    full, half = (picture(lit=under_the_sky, paint=paint).image for paint in (1.0, 0.5))
+    inside = np.asarray(picture().coverage) > 0
+    np.testing.assert_allclose(
+        linear(half)[inside], linear(full)[inside] / 4, rtol=0.01, atol=1e-3
+    )
+
+
+def test_a_turned_camera_lights_a_head_as_if_the_head_had_turned():
+    """Light stays with the room: the sky is brighter on one side."""
+    side = light(0.5, 0.0)
+    side = side.replace(ambient=side.ambient.at[3].set(-0.25))
+    turn = np.array(
+        [[np.cos(0.6), 0, np.sin(0.6)], [0, 1, 0], [-np.sin(0.6), 0, np.cos(0.6)]]
+    )
+    turned = jnp.array(np.asarray(mesh()) @ turn.T, jnp.float32)
+    by_camera, by_mesh = picture(lit=side, yaw=0.6), picture(turned, lit=side)
+    difference = np.abs(by_camera.image - by_mesh.image).max(-1)
+    assert np.quantile(difference, 0.97) < 0.02
+    assert np.abs(by_camera.image - picture(lit=side).image).mean() > 0.03
+
+
 def test_a_light_from_the_left_lights_the_left():
     """The face's left, which a viewer sees on the right."""
     drawn = picture(lit=light(0.1, 0.8, (0.8, 0.0, 0.6)))
@@ -122,6 +146,8 @@ def test_hair_covers_more_than_a_bald_head_and_long_hair_more_than_short():
     long = picture(**hair, long=1.0).coverage
     assert bald.sum() < short.sum() - 10 < long.sum() - 20
     assert (picture(**hair).face <= picture().face + 1e-6).all()
+    shaven = picture(**hair | dict(bald=1.0))
+    np.testing.assert_array_equal(shaven.coverage, picture().coverage)
 
 
 def test_a_list_that_is_too_short_for_a_picture_is_reported():
