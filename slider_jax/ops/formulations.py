@@ -49,6 +49,21 @@ def _swap_kernel(geometry, x, dy):
     return jnp.flip(flipped, (1, 2)).transpose(1, 2, 3, 0)
 
 
+def _rows_forward(geometry, x, kernel):
+    """Few channels: the taps of a row become channels, and the kernel one column."""
+    k, _, channels, features = kernel.shape
+    p, s, (_, w) = geometry.padding, geometry.stride, geometry.output
+    x = jnp.pad(x, ((0, 0), (0, 0), (p, p), (0, 0)))
+    taps = [lax.slice_in_dim(x, j, j + (w - 1) * s + 1, s, 2) for j in range(k)]
+    return lax.conv_general_dilated(
+        lax.optimization_barrier(jnp.concatenate(taps, 3)),
+        kernel.reshape(k, 1, k * channels, features),
+        (s, 1),
+        [(p, p), (0, 0)],
+        dimension_numbers=_LAYOUT,
+    )
+
+
 # ------------------------------------------------------------ one matrix product
 
 
@@ -166,6 +181,7 @@ ALL = {
         "image": _product_image,
         "kernel": _product_kernel,
     },
+    "rows": {"forward": _rows_forward},
     "swap": {"kernel": _swap_kernel},
     "winograd2": _winograd(2),
     "winograd4": _winograd(4),

@@ -71,11 +71,13 @@ def choose(map_name: str, geometry: Geometry, channels: int, features: int) -> s
     if big <= 8:
         return "product"
     # Its transforms pay when many channels share them; larger tiles need larger images.
-    wide = min(channels, features) >= 64 and small >= 8
+    wide = min(channels, features) >= 32 and small >= 8
     if shape in ((3, 1, 1), (4, 2, 1)) and whole and wide:
         return geometry.style if small >= 16 else "winograd2"
     if map_name == "image" and geometry.stride > 1:
         return "product"
+    if map_name == "forward" and channels < 16 and geometry.kernel > 3:
+        return "rows"
     if map_name == "kernel" and geometry.stride == 1 and features < 16:
         return "swap"
     return "lax"
