@@ -70,6 +70,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         reconstruction=10.0,
         identity=4.0,
         attention=0.3,
+        colour=0.0,
         mask_entropy=0.0,
     )
     config.phases = (
@@ -106,8 +107,10 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
             p.weights.critic.update(
                 adversarial=1.0, gradient_penalty=10.0, expression=100.0
             )
-            p.weights.generator.update(adversarial=1.0, expression=20.0)
-        config.phases[0].weights.generator.paired = 100.0
+            p.weights.generator.update(adversarial=1.0, expression=2.0)
+        config.phases[0].weights.generator.update(
+            paired=100.0, colour=30.0, mask_entropy=-1.0
+        )
         config.phases[0].steps, config.phases[1].steps = 500, 100
         config.every = dict(log=20, samples=100, checkpoint=200)
     if variant == "tiny":  # for tests

@@ -147,6 +147,7 @@ def test_the_full_config_is_the_papers(get_config):
         reconstruction=10,
         identity=4,
         attention=0.3,
+        colour=0,
         mask_entropy=0,
     )
     assert paired.weights.generator.to_dict() == generator | {"paired": 10}

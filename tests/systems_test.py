@@ -24,6 +24,7 @@ WEIGHTS = {
         reconstruction=10.0,
         paired=10.0,
         attention=0.3,
+        colour=0.0,
         mask_entropy=0.0,
     ),
 }

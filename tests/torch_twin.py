@@ -77,7 +77,7 @@ class Twin:
     def edit(self, image, expression):
         blocks = self.model["blocks"]
         colour, mask = generator(self.generator, image, expression, blocks=blocks)
-        return mask * colour + (1 - mask) * image, mask
+        return mask * colour + (1 - mask) * image, colour, mask
 
     def judge(self, image):
         return critic(self.critic, image, depth=self.model["depth"])
@@ -85,7 +85,7 @@ class Twin:
     def critic_update(self, b, t):
         """`t` [b]: where between real and fake the penalty is taken."""
         with torch.no_grad():
-            fake, _ = self.edit(b.image, b.target_expression)
+            fake, *_ = self.edit(b.image, b.target_expression)
         real_score, expression = self.judge(b.image)
         fake_score, _ = self.judge(fake)
         t = t[:, None, None, None]
@@ -103,8 +103,8 @@ class Twin:
         )
 
     def generator_update(self, b):
-        fake, mask = self.edit(b.image, b.target_expression)
-        back, back_mask = self.edit(fake, b.expression)
+        fake, colour, mask = self.edit(b.image, b.target_expression)
+        back, _, back_mask = self.edit(fake, b.expression)
         fake_score, expression = self.judge(fake)
         with torch.no_grad():
             real_score, _ = self.judge(b.image)
@@ -117,6 +117,7 @@ class Twin:
             expression=F.mse_loss(expression, b.target_expression),
             reconstruction=l1(back, b.image).mean(),
             paired=(b.paired * l1(fake, b.target)).mean(),
+            colour=(b.paired * l1(colour, b.target)).mean(),
             attention=mask.mean() + back_mask.mean(),
             mask_entropy=entropy.detach(),
         )

@@ -68,9 +68,13 @@ class System:
         return self.edit_with_mask(generator, image, expression)[0]
 
     def edit_with_mask(self, generator, image, expression):
-        """Eq. 4."""
+        edited, _, mask = self._paint(generator, image, expression)
+        return edited, mask
+
+    def _paint(self, generator, image, expression):
+        """Eq. 4: the edit, and what it is made of."""
         colour, mask = self.generator.apply(generator, image, expression)
-        return compose(image, colour, mask), mask
+        return compose(image, colour, mask), colour, mask
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 14, term by term."""
@@ -91,11 +95,15 @@ class System:
         }
 
     def generator_losses(self, params, batch, keys, batch_mean):
-        """Eq. 13, term by term."""
-        edit = functools.partial(self.edit_with_mask, params["generator"])
+        """Eq. 13, term by term, and two terms of our own, `colour` and `mask_entropy`.
+
+        Where the mask is shut, nothing teaches the colours below it, and bad colours
+        keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
+        """
+        paint = functools.partial(self._paint, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
-        fake, mask = edit(batch.image, batch.target_expression)
-        back, back_mask = edit(fake, batch.expression)
+        fake, colour, mask = paint(batch.image, batch.target_expression)
+        back, _, back_mask = paint(fake, batch.expression)
         fake_score, expression = critic(fake)
         real_score, _ = critic(batch.image)
         _, adversarial = losses.ADVERSARIAL[self.adversarial]
@@ -104,6 +112,7 @@ class System:
             "expression": losses.expression_error(expression, batch.target_expression),
             "reconstruction": losses.pixel_distance(back, batch.image),
             "paired": losses.paired_distance(fake, batch.target, batch.paired),
+            "colour": losses.paired_distance(colour, batch.target, batch.paired),
             "attention": losses.attention(mask, back_mask),
             "mask_entropy": losses.mask_entropy(mask),
         }
