@@ -93,6 +93,8 @@ def make_step(
 
         grads, means = jax.grad(objective, has_aux=True)(state.params[player])
         grads, means = mean_over_devices((grads, means), axis_name)
+        squares = sum(jnp.square(g).sum() for g in jax.tree.leaves(grads))
+        means["gradient_norm"] = jnp.sqrt(squares)
         updates, opt_state = optimizers[player].update(
             grads, state.opt_state[player], state.params[player]
         )

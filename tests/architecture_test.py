@@ -30,7 +30,15 @@ LAYERS = (
         "provenance",
         "identity_weights",
     ),  # world
-    ("edit", "evaluate", "export", "photo", "train", "verify"),  # what a person calls
+    (
+        "edit",
+        "evaluate",
+        "export",
+        "photo",
+        "prepare",
+        "train",
+        "verify",
+    ),  # what a person calls
     ("bench", "cli", "doctor", "licences", "studio"),  # outside
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

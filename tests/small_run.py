@@ -58,14 +58,14 @@ def main():
     import numpy as np
     from small_game import sgd
 
-    from slider_jax import parallel, stop, train
+    from slider_jax import parallel, prepare, stop
 
     if options.coordinator:
         jax.distributed.initialize(
             options.coordinator, options.processes, options.process
         )
     if options.sgd:
-        train.make_optimizers = lambda config, steps: sgd(1e-3)
+        prepare.make_optimizers = lambda config, steps: sgd(1e-3)
     small = config(parallel=options.parallel)
     for phase in small.phases:
         phase.steps = options.steps

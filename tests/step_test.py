@@ -85,11 +85,12 @@ def test_the_shipped_generator_is_the_smoothed_one():
     assert int(after.step) == 1
 
 
-def test_metrics_have_the_names_of_the_weights_and_a_total():
+def test_metrics_have_the_names_of_the_weights_a_total_and_a_norm():
     _, metrics = run(sgd(), batches(1, 2))
+    extra = ("total", "gradient_norm")
     for player, weights in WEIGHTS.items():
         names = {name for name in metrics if name.startswith(player)}
-        assert names == {f"{player}/{name}" for name in (*weights, "total")}
+        assert names == {f"{player}/{name}" for name in (*weights, *extra)}
         total = sum(w * metrics[f"{player}/{name}"] for name, w in weights.items())
         np.testing.assert_allclose(metrics[f"{player}/total"], total, rtol=1e-5)
 

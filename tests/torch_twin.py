@@ -127,6 +127,8 @@ class Twin:
         adam.zero_grad()
         total.backward()
         adam.step()
+        leaves = [p.grad for group in adam.param_groups for p in group["params"]]
+        losses["gradient_norm"] = torch.cat([g.flatten() for g in leaves]).norm()
         losses["total"] = total
         return {f"{player}/{k}": float(v.detach()) for k, v in losses.items()}
 

@@ -9,7 +9,7 @@ import pytest
 import small_run
 from small_game import assert_equal
 
-from slider_jax import data, parallel, stop, systems, train
+from slider_jax import data, parallel, prepare, stop, systems, train
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_interrupted_and_resumed_is_uninterrupted(
             yield batch
 
     data_stream = data.stream
-    monkeypatch.setattr(train, "sample_batches", lambda config: [])
+    monkeypatch.setattr(prepare, "sample_batches", lambda config: [])
     monkeypatch.setattr(train._Run, "sheet", lambda *_: None)
     monkeypatch.setattr(data, "stream", counted)
     with pytest.raises(stop.Interrupted, match=rf"step {step}; the same command"):
@@ -98,7 +98,7 @@ def test_what_is_not_a_number_stops_it(tmp_path, monkeypatch):
             yield batch.replace(image=batch.image * np.nan) if i == 4 else batch
 
     data_stream = data.stream
-    monkeypatch.setattr(train, "sample_batches", lambda config: [])
+    monkeypatch.setattr(prepare, "sample_batches", lambda config: [])
     monkeypatch.setattr(train._Run, "sheet", lambda *_: None)
     monkeypatch.setattr(data, "stream", poisoned)
     small = small_run.config()
@@ -120,8 +120,8 @@ def test_a_config_without_data_says_so(tmp_path):
 def test_an_epoch_shows_every_face_once():
     small = small_run.config()
     small.phases[0].steps, small.phases[0].epochs = 0, 3
-    faces = len(data.open_split(train.TINY, "train_paired"))
-    shown = train.plan(small)[0].last * small.data.batch_size * small.data.n_critic
+    faces = len(data.open_split(prepare.TINY, "train_paired"))
+    shown = prepare.plan(small)[0].last * small.data.batch_size * small.data.n_critic
     assert 3 * faces <= shown < 3 * faces + small.data.batch_size
 
 
@@ -133,4 +133,4 @@ def test_without_recogniser_there_is_no_weight_for_it():
         )
         with phase.weights.unlocked():
             phase.weights.generator.identity = 4.0
-    assert all("identity" not in p.weights["generator"] for p in train.plan(small))
+    assert all("identity" not in p.weights["generator"] for p in prepare.plan(small))

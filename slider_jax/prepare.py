@@ -1,0 +1,162 @@
+"""From a config to what the loop needs: phases, players, programs, batches."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from slider_jax import data, identity_weights
+from slider_jax.batch import Batch
+from slider_jax.step import PLAYERS, TrainState, adam, init_state, make_step
+
+TINY = pathlib.Path(__file__).parent / "assets" / "tiny"
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """Steps `first` + 1 to `last` of the run."""
+
+    number: int
+    name: str
+    split: str
+    first: int
+    last: int
+    weights: dict[str, dict[str, float]]
+
+
+def folder(config: ConfigDict) -> pathlib.Path:
+    """Of the data; "tiny" is the set in the package."""
+    if not config.data.folder:
+        raise ValueError("This config needs a data set: add --config.data.folder=DIR.")
+    return TINY if config.data.folder == "tiny" else pathlib.Path(config.data.folder)
+
+
+def plan(config: ConfigDict) -> tuple[Phase, ...]:
+    """Where phases begin and end. An epoch shows every face of the split once."""
+    phases, last = [], 0
+    shown = config.data.batch_size * config.data.n_critic
+    for number, phase in enumerate(config.phases):
+        faces = data.open_split(
+            folder(config), phase.split, size=config.data.image_size
+        )
+        steps = phase.steps or math.ceil(phase.epochs * len(faces) / shown)
+        weights = phase.weights.to_dict()
+        if config.identity == "none":
+            weights["generator"].pop("identity", None)
+        first, last = last, last + steps
+        phases.append(Phase(number, phase.name, phase.split, first, last, weights))
+    return tuple(phases)
+
+
+def make_optimizers(config: ConfigDict, steps: int) -> dict[str, Any]:
+    """Adam for each player, over all phases: nothing restarts between them."""
+    updates = dict(critic=steps * config.data.n_critic, generator=steps)
+    return {
+        player: adam(
+            config.learning_rate[player],
+            updates=updates[player],
+            constant=config.constant,
+        )
+        for player in PLAYERS
+    }
+
+
+def first_state(config: ConfigDict, system: Any, optimizers: Any) -> TrainState:
+    """The state before the first step, on the host."""
+    recogniser = identity_weights.load(config.identity)
+    return init_state(
+        system,
+        optimizers,
+        data.example(folder(config), batch_size=1, speech=config.data.speech),
+        seed=config.seed,
+        frozen={} if recogniser is None else {"identity": recogniser},
+    )
+
+
+def compile_phase(
+    config: ConfigDict, system: Any, optimizers: Any, phase: Phase, strategy: Any
+) -> Callable:
+    """One program: the weights of the phase are constants in it."""
+    unroll = config.unroll
+    return strategy.compile(
+        make_step(
+            system,
+            optimizers,
+            phase.weights,
+            seed=config.seed,
+            ema_decay=config.ema_decay,
+            axis_name=strategy.axis_name,
+            unroll=jax.default_backend() == "cpu" if unroll is None else unroll,
+        )
+    )
+
+
+def stream(config: ConfigDict, phase: Phase, step: int) -> Iterator[Batch]:
+    """The batches of this process, from the one after `step`."""
+    options = config.data
+    return data.stream(
+        folder(config),
+        phase.split,
+        batch_size=options.batch_size,
+        n_critic=options.n_critic,
+        # Each phase in an order of its own.
+        seed=config.seed + phase.number,
+        start=step - phase.first,
+        size=options.image_size,
+        speech=options.speech,
+        pairs=options.pairs,
+        mirror=_mirror() if options.mirror else None,
+        noise=options.noise,
+        process=(jax.process_index(), jax.process_count()),
+        threads=options.threads,
+        workers=options.workers,
+        cache=options.cache,
+    )
+
+
+def _mirror():
+    """How a flip changes expression and speech components."""
+    from slider_jax.face.head import load_head
+
+    face = load_head().face
+    return tuple(
+        np.asarray(face.mirror_matrix(shapes))
+        for shapes in (face.expression, face.speech)
+    )
+
+
+def sample_batches(config: ConfigDict) -> list[tuple[str, Batch]]:
+    """The same faces for every sheet."""
+    titles = {
+        "train_paired": "People it learns from",
+        "test_paired": "People it has never seen",
+        "test_unpaired": "Never seen, with the expression of a stranger",
+    }
+    blocks = []
+    for split, title in titles.items():
+        many = data.stream(
+            folder(config),
+            split,
+            batch_size=8 * config.samples,
+            n_critic=1,
+            seed=config.seed,
+            speech=config.data.speech,
+        )
+        batch = jax.tree.map(lambda x: x[0], next(many))
+        chosen = _telling(batch)[: config.samples]
+        blocks.append((title, jax.tree.map(lambda x, c=chosen: x[c], batch)))
+    return blocks
+
+
+def _telling(batch):
+    """Indices: faces that go far from neutral first, every face once before twice."""
+    amount = lambda expression: np.abs(expression).sum(axis=1)
+    order = np.argsort(amount(batch.expression) - amount(batch.target_expression))
+    _, first = np.unique(batch.image[order].sum(axis=(1, 2, 3)), return_index=True)
+    fresh = np.sort(first)
+    return order[np.append(fresh, np.setdiff1d(np.arange(len(order)), fresh))]
