@@ -138,7 +138,7 @@ class Renderer:
         setting = self.session(identity, session)
         seeds = rng.integers(2**31, size=takes).astype(np.uint32)
         coefficients, look, atlas, puppet = self.person(identity)
-        room = 1.0 if puppet.hair is None else 1.25
+        room = 1.0 if puppet.hair is None else 1.5
         while True:
             image, face, points, pose, missing = jax.device_get(
                 _draw(
