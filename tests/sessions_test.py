@@ -60,6 +60,7 @@ def test_a_row_is_a_function_of_seed_identity_and_session(sitting):
     ):
         assert not np.array_equal(other[0]["image"], sitting[0]["image"])
         assert not np.array_equal(other[1]["expression"], sitting[1]["expression"])
+        assert not np.array_equal(other[0]["pose"], sitting[0]["pose"])
 
 
 def test_a_person_stays_the_same_from_session_to_session():
@@ -161,10 +162,10 @@ def test_without_jitter_a_frontal_face_lies_on_the_reference(monkeypatch):
 
 
 def test_sessions_are_mostly_frontal_and_never_beyond_45_degrees():
-    drawn = [sample_session(np.random.default_rng(seed)) for seed in range(400)]
+    drawn = [sample_session(np.random.default_rng(seed)) for seed in range(3000)]
     yaw, pitch, roll = np.degrees([s.camera.rotation for s in drawn]).T
     assert np.abs(yaw).max() <= 45.001 and np.median(np.abs(yaw)) < 15
-    assert np.abs(yaw).max() > 30
+    assert (np.abs(yaw) > 44.99).any()  # a few would have turned further
     assert np.abs(pitch).max() < 21 and np.abs(roll).max() < 15
     for s in drawn:
         np.testing.assert_allclose(np.linalg.norm(s.light.direction), 1, atol=1e-5)

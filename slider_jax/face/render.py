@@ -11,14 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from slider_jax.face import atlas as layout
 from slider_jax.face import lighting, proxies, raster
 from slider_jax.face.appearance import Look, crown_coordinates
 from slider_jax.face.atlas import PARTS
-from slider_jax.face.camera import Camera, project
-from slider_jax.face.head import REGIONS, Head, area_normals
+from slider_jax.face.camera import Camera, project, rotation_matrix
+from slider_jax.face.head import REGIONS, Head, area_normals, load_head
 
 SHELLS = 5
 OPEN = -1.0  # an alpha cut that lets everything through
@@ -42,7 +42,7 @@ class Puppet:
     triangles: Int[Array, "f 3"]
     corner_uv: Float[Array, "f 3 2"]
     part: Int[Array, "f"]
-    one_sided: Int[Array, "f"]
+    one_sided: Bool[Array, "f"]
     face: Float[Array, "f 3 1"]  # 1 inside the face, 0 on scalp, ears, neck and hair
     solid: Int[Array, "s 3"]  # the head's triangles that carry normals
     scalp: Int[Array, "n"]  # vertices that may grow hair
@@ -190,8 +190,6 @@ def _pool(x, samples):
 
 def _dress(puppet, look, rest, mesh, camera, light):
     """Vertices with hair on, their normals towards the camera, light, alpha cuts."""
-    from slider_jax.face.camera import rotation_matrix
-
     normal = area_normals(mesh, puppet.solid)
     area = jnp.linalg.norm(normal, axis=-1)
     rest_area = jnp.linalg.norm(area_normals(rest, puppet.solid), axis=-1)
@@ -283,6 +281,4 @@ def _shade(albedo, normal, sky, see, part, light):
 @functools.cache
 def default_puppet() -> Puppet:
     """The puppet of the head that ships."""
-    from slider_jax.face.head import load_head
-
     return puppet(load_head())
