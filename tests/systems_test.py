@@ -180,12 +180,16 @@ def test_one_round_is_that_of_pytorch(twins):
 
 
 def test_twenty_rounds_stay_together(twins):
-    """Within 2 % of every loss, or 0.002; weights within a quarter of their way.
+    """Losses within 2 % or 0.002, gradient norms 10 %, weights a quarter of their way.
 
     The game amplifies rounding: Adam steps as far for a small gradient as for a large.
     """
     ours, theirs = twins
     for (_, metrics), (_, their_metrics) in zip(ours, theirs, strict=True):
+        norms = [name for name in metrics if name.endswith("gradient_norm")]
+        for name in norms:
+            ours_norm, their_norm = metrics.pop(name), their_metrics.pop(name)
+            np.testing.assert_allclose(ours_norm, their_norm, rtol=0.1)
         assert_close(metrics, their_metrics, rtol=2e-2, atol=2e-3)
     flat = lambda side, i: np.concatenate(
         [np.array(x).ravel() for x in jax.tree.leaves(side[i][0])]
