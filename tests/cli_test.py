@@ -95,7 +95,11 @@ def test_data_show_draws_the_card_of_a_folder(slider, stand_in):
 
 
 def test_bench_runs_the_benchmarks(slider, stand_in):
-    stand_in("bench", render=lambda beside: print("render", beside), data=lambda folder: print(folder))
+    stand_in(
+        "bench",
+        render=lambda beside: print("render", beside),
+        data=lambda folder: print(folder),
+    )
     assert slider("bench", "render")[:2] == (0, "render None\n")
     assert slider("bench", "data", "faces")[:2] == (0, "faces\n")
 

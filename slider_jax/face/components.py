@@ -94,9 +94,9 @@ def sparse(
     flipped exactly: the corpus must hold the mirror image of every sample.
     """
     stretch = np.sqrt(weight)[:, None]
-    data = Corpus(coefficients.astype(float), units * stretch)
+    data = _Corpus(coefficients.astype(float), units * stretch)
     unit = np.sqrt(data.energy().mean() / (3 * len(coefficients)))  # mm
-    data = Corpus(data.coefficients, data.motion / unit)
+    data = _Corpus(data.coefficients, data.motion / unit)
     project = CONSTRAINTS[constraint]
     support = _support_maps(rest, triangles, near, far)
     penalty = sparsity * len(coefficients)
@@ -133,7 +133,7 @@ def sparse(
     return SparseFit(shapes, activations, np.array(objective), explained)
 
 
-class Corpus(NamedTuple):
+class _Corpus(NamedTuple):
     """D = coefficients · motion, never multiplied out."""
 
     coefficients: np.ndarray  # [m r]
@@ -154,7 +154,7 @@ class Corpus(NamedTuple):
 
     def without(self, activations, parts):
         """D - WC, still in factors."""
-        return Corpus(
+        return _Corpus(
             np.concatenate([self.coefficients, -activations], axis=1),
             np.concatenate([self.motion, parts]),
         )
