@@ -139,20 +139,26 @@ class _Corpus(NamedTuple):
     coefficients: np.ndarray  # [m r]
     motion: np.ndarray  # [r v 3]
 
-    def on_parts(self, parts):
+    def on_parts(self, parts: Float[np.ndarray, "k v 3"]) -> Float[np.ndarray, "m k"]:
         """D Cᵀ, [m k]."""
         return self.coefficients @ np.tensordot(self.motion, parts, axes=((1, 2),) * 2)
 
-    def on_activations(self, activations):
+    def on_activations(
+        self, activations: Float[np.ndarray, "m k"]
+    ) -> Float[np.ndarray, "k v 3"]:
         """Wᵀ D, [k v 3]."""
         return np.tensordot(activations.T @ self.coefficients, self.motion, axes=1)
 
-    def energy(self):
+    def energy(self) -> Float[np.ndarray, "v"]:
         """Σ over samples of |d|² at each vertex, [v]."""
         moments = self.coefficients.T @ self.coefficients
         return np.sum(self.motion * np.tensordot(moments, self.motion, 1), axis=(0, 2))
 
-    def without(self, activations, parts):
+    def without(
+        self,
+        activations: Float[np.ndarray, "m k"],
+        parts: Float[np.ndarray, "k v 3"],
+    ) -> "_Corpus":
         """D - WC, still in factors."""
         return _Corpus(
             np.concatenate([self.coefficients, -activations], axis=1),
