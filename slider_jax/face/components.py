@@ -190,7 +190,7 @@ def _positive(activations):
 CONSTRAINTS = {"signed": _signed, "positive": _positive}
 
 
-class Twins(NamedTuple):
+class _Twins(NamedTuple):
     """Component k in a looking-glass is sign[k] times component twin[k]."""
 
     twin: np.ndarray  # [k]
@@ -275,7 +275,7 @@ def _start(data, count, constraint, mirror, support):
         sign += sides
         parts += list(new)
         activations += list(fitted.T)
-    twins = Twins(np.array(twin), np.array(sign), mirror)
+    twins = _Twins(np.array(twin), np.array(sign), mirror)
     return np.stack(activations, axis=1), np.stack(parts), twins
 
 
