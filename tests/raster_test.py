@@ -33,14 +33,11 @@ def random_mesh(seed, size):
 
 
 def mesh_on_half_pixels(seed, size, flat):
-    """Vertices and many edges lie on pixel centres; `flat` faces the camera.
-
-    Without slivers, whose edges float32 cannot place.
-    """
+    """Vertices and many edges lie on pixel centres; `flat` faces the camera."""
     rng = np.random.default_rng(seed)
     points = rng.integers(-6, 2 * size + 6, (3 * TRIANGLES, 3)) / 2
     triangles = rng.integers(3 * TRIANGLES, size=(TRIANGLES, 3))
-    triangles[slenderness(points[triangles]) > 60] = 0
+    triangles[slenderness(points[triangles]) > 60] = 0  # float32 cannot place them
     if flat:
         points = points[triangles].reshape(-1, 3)
         points[:, 2] = np.repeat(rng.integers(1, 5, TRIANGLES), 3) / 3
@@ -91,7 +88,7 @@ def too_close_to_call(points, triangles, weights, depth, drawn):
 @pytest.mark.parametrize("size", SIZES)
 def test_random_meshes_look_as_if_every_pixel_had_been_asked(size):
     unsure = []
-    for seed in range(40):
+    for seed in range(25):
         points, triangles = random_mesh(seed, size)
         one_sided = np.random.default_rng(seed).random(TRIANGLES) < 0.5
         hits = draw(points, triangles, size, one_sided=one_sided)
@@ -108,7 +105,7 @@ def test_random_meshes_look_as_if_every_pixel_had_been_asked(size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_pixel_exactly_on_an_edge_or_a_corner_is_covered(size):
-    for seed in range(40):
+    for seed in range(25):
         points, triangles = mesh_on_half_pixels(seed, size, flat=False)
         hits = draw(points, triangles, size, one_sided=False)
         _, depth, drawn = fragments(points, triangles, size, False)
@@ -124,7 +121,7 @@ def test_a_pixel_exactly_on_an_edge_or_a_corner_is_covered(size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_of_triangles_at_one_depth_the_first_is_seen(size):
-    for seed in range(40):
+    for seed in range(25):
         points, triangles = mesh_on_half_pixels(seed, size, flat=True)
         hits = draw(points, triangles, size, one_sided=True)
         _, depth, drawn = fragments(points, triangles, size, True)
@@ -176,8 +173,8 @@ def test_only_what_is_seen_from_the_front_is_drawn_unless_asked():
     points, triangles = quads((0, 0, 8, 1.0))
     backwards = triangles[:, ::-1]
     assert (draw(points, triangles, 8).triangle >= 0).all()
-    assert (draw(points, backwards, 8).triangle == -1).all()
-    assert np.isinf(draw(points, backwards, 8).depth).all()
+    behind = draw(points, backwards, 8)
+    assert (behind.triangle == -1).all() and np.isinf(behind.depth).all()
     assert (draw(points, backwards, 8, one_sided=False).triangle >= 0).all()
 
 
@@ -215,7 +212,7 @@ def cut_corners(triangle, weights):
 
 def test_the_alpha_test_removes_its_fragments_and_shows_what_is_behind():
     changed = 0
-    for seed in range(20):
+    for seed in range(15):
         points, triangles = random_mesh(seed, 32)
         arguments = points, triangles, 32
         hits = draw(*arguments, one_sided=False, keep=cut_corners)
@@ -227,7 +224,7 @@ def test_the_alpha_test_removes_its_fragments_and_shows_what_is_behind():
         expected = nearest(depth, kept)[0]
         np.testing.assert_array_equal(hits.triangle[~skip], expected[~skip])
         changed += (expected != nearest(depth, drawn)[0])[~skip].sum()
-    assert changed > 1000
+    assert changed > 800
 
 
 def test_many_at_once_are_the_same_as_one_after_the_other():
