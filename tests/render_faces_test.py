@@ -16,7 +16,7 @@ from absl import app
 from slider_jax.face import sessions
 
 class Renderer:
-    def __init__(self, *, size, seed):
+    def __init__(self, *, size, seed, batched, appearance, wardrobe):
         self.size = size
 
     def rows(self, identity, session, takes):
@@ -49,7 +49,8 @@ def test_two_shards_make_a_whole_set_with_its_card(tmp_path):
     assert [split["rows"] for split in splits.values()] == [15, 3, 6, 1]
     paired = tfds.builder_from_directory(tmp_path).as_data_source("train_paired")
     assert abs(int(paired[3]["image"].mean()) - (10 * 1 + 3)) <= 1
-    assert "blend" in (tmp_path / "card.md").read_text()
+    card = (tmp_path / "card.md").read_text()
+    assert "blend" in card and "appearance: built-in" in card
 
 
 def test_a_wrong_flag_is_one_sentence(tmp_path):
