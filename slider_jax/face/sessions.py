@@ -85,7 +85,7 @@ def sample_session(rng: np.random.Generator) -> Session:
 
 @dataclasses.dataclass(frozen=True)
 class Renderer:
-    """Draws rows of the open data set at `size` pixels; see `open_faces.FEATURES`.
+    """Draws rows of the open data set at `size` pixels; see `open_faces.features`.
 
     `samples` squared rays a pixel. `batched` draws a session's takes side by side, for
     a GPU; one after the other is faster on a CPU. Textured people are dressed from
