@@ -82,6 +82,8 @@ def render(beside: pathlib.Path | None = None) -> None:
     sizes = (64, 128)
     rivals = {f"{s} px, batch {b}": ours(s, b) for s in sizes for b in (1, 16)}
     if beside is not None:
+        if not beside.is_file():
+            raise FileNotFoundError(f"There is no {beside}: name a file with draw().")
         draw = runpy.run_path(str(beside))["draw"]
         rivals |= {f"{s} px, {beside.stem}": theirs(draw, s) for s in sizes}
     print(f"{jax.devices()[0].device_kind}, {os.cpu_count()} cores")

@@ -227,3 +227,11 @@ def test_an_unknown_basis_or_a_missing_file_is_one_sentence(tmp_path):
         load_head(basis="ica")
     with pytest.raises(FileNotFoundError, match="No head at .*build_head.py"):
         load_head(tmp_path / "head.npz")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 9999])
+def test_a_damaged_head_is_named_in_one_sentence(tmp_path, kept):
+    damaged = tmp_path / "head.npz"
+    damaged.write_bytes(HEAD.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"head\.npz is damaged .*build_head"):
+        load_head(damaged)

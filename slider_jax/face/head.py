@@ -2,6 +2,8 @@
 
 import functools
 import pathlib
+import zipfile
+import zlib
 
 import jax.numpy as jnp
 import numpy as np
@@ -65,8 +67,14 @@ def load_head(
             f"No head at {path}: reinstall slider_jax, or build it with "
             "`python data_prep/build_head.py`."
         )
-    with np.load(path) as arrays:
-        a = {name: arrays[name] for name in arrays.files}
+    try:
+        with open(path, "rb") as file, np.load(file) as arrays:
+            a = {name: arrays[name] for name in arrays.files}
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): reinstall slider_jax, or build it with "
+            "`python data_prep/build_head.py`."
+        ) from error
     units = a["units"].astype(np.float32)
     weight = a["weight"]
     names = lambda kind, n: tuple(f"{kind}_{i + 1:02d}" for i in range(n))

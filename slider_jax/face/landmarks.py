@@ -14,7 +14,6 @@ IBUG_OF_DENSE = (
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 # Brows, nose and eyes: what an opening mouth does not move (dossier 1.8).
 RIGID = slice(17, 48)
-ALIGNMENTS = {"rigid31": RIGID, "all68": slice(0, 68)}
 
 EYE_DISTANCE, EYE_LINE = 0.28, 0.40  # in picture widths
 
