@@ -22,6 +22,7 @@ setup(
     entry_points={"console_scripts": ["slider = slider_jax.cli:main"]},
     install_requires=[
         "absl-py>=2.1",
+        "ai-edge-litert>=2.0",
         "array_record>=0.5",
         "clu>=0.0.12",
         "flax>=0.12",
@@ -45,7 +46,7 @@ setup(
     extras_require={
         "gpu": ["jax[cuda12]>=0.10"],
         "tpu": ["jax[tpu]>=0.10"],
-        "prepare": ["ai-edge-litert>=2.0", "h5py>=3.11"],
+        "prepare": ["h5py>=3.11"],
         "studio": ["gradio>=6.0"],
         "test": [
             "beartype>=0.20",

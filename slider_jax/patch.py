@@ -1,0 +1,184 @@
+"""A square patch cut out of a picture, and a change to it put back.
+
+A *frame* [2 3] takes picture pixels to patch pixels: turned, scaled and shifted, never
+mirrored. Pixel i covers i..i+1, so its centre is at i + 0.5.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+from scipy import ndimage, sparse
+
+FEATHER = 1 / 12  # of the patch: where a change fades out towards its border
+
+Frame = Float[np.ndarray, "2 3"]
+
+
+def fit(seen: Float[np.ndarray, "n 2"], goal: Float[np.ndarray, "n 2"]) -> Frame:
+    """The least-squares similarity that takes `seen` to `goal` (dossier 1.8)."""
+    p, q = (np.asarray(x, np.float64) - np.mean(x, 0) for x in (seen, goal))
+    power = np.square(p).sum()
+    cosine = (p * q).sum() / power
+    sine = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / power
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return np.column_stack([turn, np.mean(goal, 0) - turn @ np.mean(seen, 0)])
+
+
+def inverse(frame: Frame) -> Frame:
+    """From patch pixels to picture pixels."""
+    back = np.linalg.inv(frame[:, :2])
+    return np.column_stack([back, -back @ frame[:, 2]])
+
+
+def move(frame: Frame, points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "n 2"]:
+    return points @ frame[:, :2].T + frame[:, 2]
+
+
+def magnification(frame: Frame) -> float:
+    """Patch pixels to a picture pixel."""
+    return float(np.hypot(frame[0, 0], frame[1, 0]))
+
+
+def cut(
+    pixels: UInt8[np.ndarray, "h w 3"], frame: Frame, size: int
+) -> UInt8[np.ndarray, "size size 3"]:
+    """Antialiased where it shrinks; what lies outside repeats the picture's border."""
+    # Shrinking is averaging: over whole blocks first, then over 2 x 2 samples.
+    block = max(1, int(0.5 / magnification(frame)))
+    corners = move(inverse(frame), size * np.array([[0, 0], [1, 0], [0, 1], [1, 1]]))
+    margin = 2 * block + 2
+    low = np.floor(corners.min(0)).astype(int) - margin
+    high = np.ceil(corners.max(0)).astype(int) + margin
+    h, w = pixels.shape[:2]
+    x, y = (np.arange(low[i], high[i]).clip(0, (w, h)[i] - 1) for i in range(2))
+    inside = pixels[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
+    before = [(int((i == i[0]).sum() - 1), int((i == i[-1]).sum() - 1)) for i in (y, x)]
+    if any(sum(pair) for pair in before):
+        inside = inside[np.ix_(y - y[0], x - x[0])]
+    region = Image.fromarray(np.ascontiguousarray(inside))
+    to_region = inverse(frame)
+    to_region[:, 2] -= low
+    if block > 1:
+        region, to_region = region.reduce(block), to_region / block
+    to_region[:, :2] /= 2
+    fine = region.transform(
+        (2 * size, 2 * size),
+        Image.Transform.AFFINE,
+        tuple(to_region.ravel()),
+        Image.Resampling.BICUBIC,
+    )
+    return np.asarray(fine.reduce(2))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Paster:
+    """What of putting a change back depends on the frame alone.
+
+    The change is interpolated cubically to every `step`-th pixel of the rectangle
+    (x0, y0, x1, y1), at least twice to a pixel of the patch, and linearly from there.
+    """
+
+    rectangle: tuple[int, int, int, int]
+    step: int
+    taps: sparse.csr_array  # [rows * columns of the grid, size * size]
+    window: Float[np.ndarray, "size size 1"]
+    blur: float  # where a change is shrunk: standard deviation in patch pixels
+
+    def __call__(
+        self,
+        pixels: UInt8[np.ndarray, "h w 3"],
+        change: Float[np.ndarray, "size size 3"],
+        mask: Float[np.ndarray, "size size 1"],
+    ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
+        """`change` in levels of 255 under `mask` (0..1); and the mask in the picture.
+
+        Where that is zero, and where there is no change, no byte differs.
+        """
+        pixels, native = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+        x0, y0, x1, y1 = self.rectangle
+        k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
+        layers = np.concatenate([change, 255 * mask * self.window], 2, dtype=np.float32)
+        if self.blur:
+            layers = ndimage.gaussian_filter(layers, (self.blur, self.blur, 0))
+        grid = (self.taps @ layers.reshape(-1, 4)).T.reshape(4, -1, columns)
+        wide = _stretch(grid, k)[:, :, : x1 - x0]
+        for phase in range(k):
+            rows = slice(y0 + phase, y1, k)
+            count = len(range(*rows.indices(y1)))
+            upper, lower = wide[:, :count], wide[:, 1 : count + 1]
+            layer = upper if phase == 0 else upper + (lower - upper) * (phase / k)
+            share = np.rint(layer[3]).clip(0, 255)
+            native[rows, x0:x1] = share
+            share *= np.float32(1 / 255)
+            for c in range(3):
+                channel = pixels[rows, x0:x1, c]
+                channel[...] = np.rint(channel + layer[c] * share).clip(0, 255)
+        return pixels, native
+
+
+def _stretch(grid, k):
+    """Linear interpolation to k times as many columns."""
+    if k == 1:
+        return grid
+    left, right = grid[:, :, :-1, None], grid[:, :, 1:, None]
+    between = left + (right - left) * (np.arange(k, dtype=np.float32) / k)
+    return np.concatenate([between.reshape(*grid.shape[:2], -1), grid[:, :, -1:]], 2)
+
+
+def paster(height: int, width: int, frame: Frame, size: int) -> Paster:
+    """For pictures of that height and width; the last few are remembered."""
+    return _paster(height, width, np.asarray(frame, np.float64).tobytes(), size)
+
+
+@functools.lru_cache(maxsize=4)
+def _paster(height, width, frame, size):
+    frame = np.frombuffer(frame).reshape(2, 3)
+    corners = move(inverse(frame), size * np.array([[0, 0], [1, 0], [0, 1], [1, 1]]))
+    x0, y0 = np.floor(corners.min(0)).astype(int).clip(0, (width - 1, height - 1))
+    x1, y1 = np.ceil(corners.max(0)).astype(int).clip((x0 + 1, y0 + 1), (width, height))
+    scale = magnification(frame)
+    step = max(1, int(0.5 / scale))
+    x = x0 + 0.5 + step * np.arange(-(-(x1 - x0 - 1) // step) + 1)
+    y = y0 + 0.5 + step * np.arange(-(-(y1 - y0 - 1) // step) + 1)
+    places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    edge = (np.arange(size) + 0.5) / (FEATHER * size)
+    fade = np.minimum(edge, edge[::-1]).clip(0, 1)
+    fade = fade * fade * (3 - 2 * fade)
+    return Paster(
+        rectangle=(int(x0), int(y0), int(x1), int(y1)),
+        step=step,
+        taps=_taps(move(frame, places) - 0.5, size),
+        window=(fade[:, None] * fade)[..., None].astype(np.float32),
+        blur=0.5 * np.sqrt(scale**2 - 1) if scale > 1 else 0.0,
+    )
+
+
+def _taps(places, size):
+    """Cubic interpolation (Catmull-Rom) at places in a patch, zero around it."""
+    near = np.flatnonzero(((places > -2) & (places < size + 1)).all(1))
+    first = np.floor(places[near]).astype(int) - 1
+    t = (places[near] - first - 1)[..., None]
+    distance = np.abs(t - np.arange(-1, 3))
+    weight = np.where(
+        distance < 1,
+        1.5 * distance**3 - 2.5 * distance**2 + 1,
+        -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2,
+    )
+    index = first[..., None] + np.arange(4)
+    weight = np.where((index >= 0) & (index < size), weight, 0)
+    index = index.clip(0, size - 1)
+    column = index[:, 1, :, None] * size + index[:, 0, None, :]
+    weight = weight[:, 1, :, None] * weight[:, 0, None, :]
+    begin = np.zeros(len(places) + 1, np.int64)
+    begin[near + 1] = 16
+    return sparse.csr_array(
+        (
+            weight.ravel().astype(np.float32),
+            column.ravel().astype(np.int32),
+            begin.cumsum().astype(np.int32),
+        ),
+        shape=(len(places), size * size),
+    )

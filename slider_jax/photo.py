@@ -1,0 +1,234 @@
+"""A photo in, faces found and aligned, and pasted back at native size."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from slider_jax import landmarker, patch
+from slider_jax.face import landmarks
+from slider_jax.face.head import load_head
+from slider_jax.patch import Frame
+from slider_jax.photo_file import Photo, PhotoError
+from slider_jax.photo_file import open_photo as open_photo
+from slider_jax.photo_save import read_record as read_record
+from slider_jax.photo_save import save as save
+
+SMALLEST = 32  # pixels across a face: fewer say nothing about its expression
+MOST_TURNED = {"yaw": 55.0, "pitch": 40.0}  # degrees; renders go to 45 and 20
+MOST_OUTSIDE = 0.15  # of the 68 points
+PRESENT = 0.5  # the landmark net's belief from which it is a face
+
+
+class FaceError(PhotoError):
+    """No face that can be edited; one sentence that says what was seen."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Face:
+    """In photo pixels; `pose` is (yaw, pitch, roll) in degrees, as in face/camera.py:
+    yaw > 0 turns to the face's left, pitch > 0 nods, roll > 0 tilts the top to the
+    viewer's left."""
+
+    box: tuple[float, float, float, float]  # x0, y0, x1, y1
+    score: float  # 0..1, whether it is a face
+    landmarks: Float[np.ndarray, "68 2"]
+    dense: Float[np.ndarray, "478 3"]
+    pose: tuple[float, float, float]
+
+
+def find_faces(photo: Photo, *, box: Sequence[float] | None = None) -> list[Face]:
+    """Every face that can be edited, from left to right.
+
+    `box` (x, y, width, height) says by hand where one is; then only its presence is
+    asked for, and it may be small, cut off, or turned.
+    """
+    if box is not None:
+        return [_in_box(photo, box)]
+    faces = _all_faces(photo)
+    usable = [face for face in faces if _trouble(photo, face) is None]
+    if usable:
+        return sorted(usable, key=lambda face: face.box[0] + face.box[2])
+    seen = "no face was found"
+    if faces:
+        seen = _trouble(photo, max(faces, key=lambda face: face.box[2] - face.box[0]))
+    height, width = photo.pixels.shape[:2]
+    raise FaceError(
+        f"{photo.name} ({width} x {height} pixels): {seen}; choose another photo, or "
+        "say where the face is with --box x,y,w,h (box= in Python)."
+    )
+
+
+def choose(faces: Sequence[Face], face: int | tuple[float, float]) -> Face:
+    """By index from the left, or by a click on it (x, y)."""
+    if isinstance(face, tuple):
+        x, y = face
+        hit = [f for f in faces if f.box[0] <= x <= f.box[2]]
+        hit = [f for f in hit if f.box[1] <= y <= f.box[3]]
+        if not hit:
+            boxes = ", ".join(str([round(v) for v in f.box]) for f in faces)
+            raise FaceError(f"No face at ({x:g}, {y:g}): click inside {boxes}.")
+        return min(hit, key=lambda f: (f.box[2] - f.box[0]) * (f.box[3] - f.box[1]))
+    if not 0 <= face < len(faces):
+        last = len(faces) - 1
+        raise FaceError(f"There is no face {face}: choose 0 to {last}, left to right.")
+    return faces[face]
+
+
+def frame(face: Face, size: int) -> Frame:
+    """From photo pixels to the picture that the networks know (dossier 1.8)."""
+    rigid = landmarks.RIGID
+    return patch.fit(face.landmarks[rigid], size * _reference()[rigid])
+
+
+def crop(photo: Photo, frame: Frame, size: int) -> UInt8[np.ndarray, "size size 3"]:
+    return patch.cut(photo.pixels, frame, size)
+
+
+def paste(
+    photo: Photo,
+    frame: Frame,
+    before: np.ndarray,
+    after: np.ndarray,
+    mask: np.ndarray,
+) -> tuple[Photo, UInt8[np.ndarray, "h w"]]:
+    """Adds `after` - `before` [size size 3] under `mask` [size size 1] to the photo.
+
+    Crops are bytes or floats in [-1, 1], the mask is floats in [0, 1]; it fades out at
+    the crop's border. Also returned as it lies in the photo: where that is zero, and
+    where nothing changed, the photo keeps its bytes.
+    """
+    change = _levels(after) - _levels(before)
+    height, width = photo.pixels.shape[:2]
+    put = patch.paster(height, width, frame, len(change))
+    pixels, native = put(photo.pixels, change, np.asarray(mask, np.float32))
+    return photo.replace(pixels=pixels), native
+
+
+def _levels(image):
+    image = np.asarray(image)
+    return image.astype(np.float32) * (1 if image.dtype == np.uint8 else 127.5)
+
+
+@functools.cache
+def _reference():
+    head = load_head()
+    return landmarks.reference(head.face.mean[head.landmarks]).astype(np.float64)
+
+
+def _all_faces(photo):
+    """Each once; a photo that lies on its side is turned until a face shows."""
+    for quarter in range(4):
+        turned = np.ascontiguousarray(np.rot90(photo.pixels, quarter))
+        regions = [found.region for found in landmarker.detect(turned)]
+        for i in reversed(range(quarter)):
+            regions = [_turn_back(r, photo.pixels.shape[1 - i % 2]) for r in regions]
+        found = [face for r in regions if (face := _face(photo, r))]
+        if found:
+            return _distinct(found)
+    return []
+
+
+def _turn_back(region, width):
+    """From np.rot90 of a picture of that width to the picture."""
+    turn = region.angle + np.pi / 2
+    return landmarker.Region(width - region.y, region.x, region.side, turn)
+
+
+def _face(photo, region):
+    """None where the landmark net sees no face."""
+    dense, presence = landmarker.locate(photo.pixels, region)
+    if presence < PRESENT:
+        return None
+    return Face(
+        box=tuple(float(v) for v in (*dense[:468, :2].min(0), *dense[:468, :2].max(0))),
+        score=presence,
+        landmarks=dense[list(landmarks.IBUG_OF_DENSE), :2],
+        dense=dense,
+        pose=_pose(dense),
+    )
+
+
+def _distinct(faces):
+    """The widest of those that lie on one another."""
+    kept = []
+    for face in sorted(faces, key=lambda face: face.box[0] - face.box[2]):
+        others = np.reshape([other.box for other in kept], (-1, 4))
+        if (landmarker.overlap(np.array(face.box), others) < landmarker.SAME).all():
+            kept.append(face)
+    return kept
+
+
+def _in_box(photo, box):
+    x, y, w, h = box
+    if not (w > 0 and h > 0):
+        raise FaceError(f"The box {x:g},{y:g},{w:g},{h:g} is empty: give x,y,w,h.")
+    height, width = photo.pixels.shape[:2]
+    x0, y0 = max(0, int(x)), max(0, int(y))
+    x1, y1 = min(width, int(np.ceil(x + w))), min(height, int(np.ceil(y + h)))
+    if x0 >= x1 or y0 >= y1:
+        raise FaceError(
+            f"The box {x:g},{y:g},{w:g},{h:g} lies outside {photo.name}, "
+            f"{width} x {height} pixels: give x,y,w,h inside it."
+        )
+    inside = np.ascontiguousarray(photo.pixels[y0:y1, x0:x1])
+    regions = [
+        found.region._replace(x=found.region.x + x0, y=found.region.y + y0)
+        for found in landmarker.detect(inside)
+    ]
+    side = landmarker.ROOM * max(w, h)
+    for angle in (0, np.pi / 2, np.pi, -np.pi / 2):
+        regions.append(landmarker.Region(x + w / 2, y + h / 2, side, angle))
+    found = [face for r in regions if (face := _face(photo, r))]
+    centred = lambda f: x0 <= (f.box[0] + f.box[2]) / 2 <= x1
+    centred_too = lambda f: y0 <= (f.box[1] + f.box[3]) / 2 <= y1
+    found = [face for face in found if centred(face) and centred_too(face)]
+    if not found:
+        raise FaceError(
+            f"{photo.name}: what is inside the box {x:g},{y:g},{w:g},{h:g} does not "
+            "look like a face: draw the box from brow to chin and ear to ear."
+        )
+    return max(found, key=lambda face: face.score)
+
+
+def _trouble(photo, face):
+    """Why a face cannot be edited, or None."""
+    height, width = photo.pixels.shape[:2]
+    across = face.box[2] - face.box[0]
+    at = f"the face at ({sum(face.box[::2]) / 2:.0f}, {sum(face.box[1::2]) / 2:.0f})"
+    if across < SMALLEST:
+        return f"{at} is too small, {across:.0f} pixels across where {SMALLEST} will do"
+    outside = (face.landmarks < 0) | (face.landmarks > [width, height])
+    if outside.any(1).mean() > MOST_OUTSIDE:
+        return f"{at} is cut off, {outside.any(1).mean():.0%} of it is not in the photo"
+    for angle, value in zip(MOST_TURNED, face.pose[:2], strict=True):
+        if abs(value) > MOST_TURNED[angle]:
+            return (
+                f"{at} is turned away, {angle} {value:+.0f} degrees where "
+                f"{MOST_TURNED[angle]:.0f} will do"
+            )
+    return None
+
+
+def _pose(dense):
+    """The turn of the head under scaled orthographic projection, in degrees."""
+    chosen, points = _solid()
+    seen = dense[chosen, :2] * [1.0, -1.0]
+    turn, *_ = np.linalg.lstsq(points, seen - seen.mean(0), rcond=None)
+    u, _, v = np.linalg.svd(turn.T, full_matrices=False)
+    x, y = u @ v  # the nearest two rows of a rotation matrix
+    z = np.cross(x, y)
+    pitch = np.arcsin(np.clip(z[1], -1, 1))
+    # R = R_z(roll) R_x(pitch) R_y(yaw), see face/camera.py.
+    yaw, roll = np.arctan2(-z[0], z[2]), np.arctan2(-x[1], y[1])
+    return tuple(float(v) for v in np.degrees([yaw, pitch, roll]))
+
+
+@functools.cache
+def _solid():
+    """Points that an expression hardly moves and a turned head does not hide."""
+    head = load_head()
+    points = np.asarray(head.face.mean)[head.dense_landmarks].astype(np.float64)
+    return np.arange(468), points - points.mean(0)
