@@ -16,8 +16,23 @@ from PIL import Image, ImageCms, ImageOps
 MOST_PIXELS = 89_000_000  # Pillow warns of decompression bombs from 89.5 million
 MOST_BYTES = 512 * 2**20
 # Not among them: formats that call other programs (EPS), and those nobody shoots in.
-READS = "PNG JPEG MPO WEBP TIFF GIF BMP DIB PPM TGA AVIF JPEG2000 ICO PCX SGI QOI"
-_ORIENTATION = 0x0112
+READS = "PNG JPEG WEBP TIFF GIF BMP DIB PPM TGA AVIF JPEG2000 ICO PCX SGI QOI"
+# EXIF tags that go: orientation, and how a TIFF file lays out its pixels and packets.
+_LAYOUT = (*range(254, 260), 262, 266, *range(273, 280), 284, *range(317, 326))
+_LAYOUT += (
+    330,
+    338,
+    339,
+    347,
+    *range(512, 522),
+    530,
+    531,
+    532,
+    700,
+    33723,
+    34377,
+    34675,
+)
 
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray
 
@@ -57,7 +72,10 @@ def open_photo(source: Source) -> Photo:
             return _of_image(source.copy(), "the image")
     content, name = read(source)
     with one_sentence(name), opened(content, name) as image:
-        return _of_image(image, name)
+        photo = _of_image(image, name)
+    if photo.format == "WEBP":
+        photo.encoder["lossless"] = b"VP8L" in content[:64]
+    return photo
 
 
 @contextlib.contextmanager
@@ -112,6 +130,7 @@ def opened(content: bytes, name: str) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         # Pillow warns of odd metadata, which is no concern of ours, and of bombs.
         warnings.simplefilter("ignore")
+        Image.init()  # else it knows five formats
         try:
             image = Image.open(io.BytesIO(content), formats=READS.split())
         except Image.DecompressionBombError:
@@ -150,10 +169,11 @@ def _of_image(image, name):
     if not image.width * image.height:
         raise PhotoError(f"{name} has no pixels: choose another file.")
     image.load()
-    exif, xmp = _exif(image), xmp_of(image)
+    xmp, upright = xmp_of(image), _upright(image)
+    exif = _exif(image)
     encoder = _encoder(image)
     icc, format = image.info.get("icc_profile"), image.format or "PNG"
-    image = ImageOps.exif_transpose(image)
+    image = upright
     has_alpha = image.has_transparency_data
     grey = image.mode in ("1", "L", "LA", "La", "I", "F") or image.mode[:2] == "I;"
     if image.mode in ("I", "F") or image.mode[:2] == "I;":
@@ -177,11 +197,19 @@ def _of_image(image, name):
     )
 
 
+def _upright(image):
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # its EXIF data cannot be read, so nothing says how it lies
+        return image
+
+
 def _exif(image):
-    """Without the orientation, and without the thumbnail, which would go stale."""
+    """What it says of the shot; the thumbnail, which would go stale, is left too."""
     try:
         exif = image.getexif()
-        exif.pop(_ORIENTATION, None)
+        for tag in _LAYOUT:
+            exif.pop(tag, None)
         return exif.tobytes() if len(exif) else None
     except Exception:  # cameras and programs write it wrong in every possible way
         return None
@@ -201,9 +229,6 @@ def _encoder(image):
         kept |= dict(qtables=image.quantization, subsampling=get_sampling(image))
     if image.format == "TIFF":
         kept["compression"] = image.info.get("compression")
-    if image.format == "WEBP":
-        image.fp.seek(0)
-        kept["lossless"] = b"VP8L" in image.fp.read(64)
     return kept
 
 

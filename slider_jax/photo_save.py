@@ -127,7 +127,11 @@ def _options(photo, format, quality, record):
         known = photo.encoder.get("compression")
         lossless = known in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits")
         options["compression"] = known if lossless else "tiff_lzw"
-        return options | (dict(tiffinfo={_XMP: xmp}) if xmp else {})
+        tags = Image.Exif()
+        tags.load(photo.exif)
+        if xmp:
+            tags[_XMP] = xmp
+        return options | dict(exif=tags)
     if xmp:
         options["xmp"] = xmp
     if format == "WEBP":
