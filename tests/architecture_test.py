@@ -35,6 +35,9 @@ LAYERS = (
     ),  # world
     (
         "edit",
+        "model_file",
+        "painter",
+        "session",
         "evaluate",
         "export",
         "photo",
@@ -128,7 +131,7 @@ def imported_parts(path):
 @each(MODULES)
 def test_imports_point_down(path):
     if path == PACKAGE / "__init__.py":
-        assert not all_imports(path)
+        assert all_imports(path) <= {"importlib", "typing.Any"}
         return
     assert part(path) in RANK, f"Give {part(path)} its layer in {__file__}."
     for other in imported_parts(path):

@@ -1,0 +1,72 @@
+"""A model made ready to read faces and to paint them."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from slider_jax.batch import to_float
+from slider_jax.face.maps import Maps, Vector, load_maps, tidy
+from slider_jax.face.sliders import SLIDERS
+from slider_jax.model_file import Model
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Painter:
+    """Crops are bytes [size size 3]; vectors are of components, in [-1, 1].
+
+    `paint(crop, vector)` is the face wearing the vector, floats in [-1, 1], and the
+    mask [size size 1]; `read(crop)` is the vector that a face wears.
+    """
+
+    model: Model
+    maps: Maps
+    paint: Callable
+    read: Callable
+
+    def name(self, vector: Vector) -> dict[str, float]:
+        """The sliders of a vector."""
+        values = self.maps.sliders(vector)
+        return dict(zip(SLIDERS, values.tolist(), strict=True))
+
+    def warm_up(self) -> None:
+        """Compiles everything, so that the first edit is as quick as the others."""
+        blank = np.zeros((self.model.size, self.model.size, 3), np.uint8)
+        self.paint(blank, self.read(blank))
+
+
+def make_painter(model: Model) -> Painter:
+    maps = load_maps(model.parameters)
+    return Painter(model, maps, _painter(model), _reader(model, maps))
+
+
+def _painter(model):
+    """The weights are constants of the program: XLA lays them out once, for good."""
+
+    @jax.jit
+    def program(crop, vector):
+        image = to_float(crop)[None]
+        edited, mask = model.system.edit_with_mask(model.generator, image, vector[None])
+        return edited[0], mask[0]
+
+    return lambda crop, vector: jax.device_get(program(crop, vector.astype(np.float32)))
+
+
+def _reader(model, maps):
+    """Mean over the face and its mirror image: a mirrored face reads mirrored."""
+
+    @jax.jit
+    def read(critic, crop):
+        image = to_float(crop)
+        both = jnp.stack([image, image[:, ::-1]])
+        return model.system.critic.apply(critic, both)[1]
+
+    critic = jax.device_put(model.critic)
+
+    def measure(crop):
+        seen, mirrored = np.asarray(read(critic, crop), np.float64)
+        return tidy((seen + maps.mirror @ mirrored) / 2)
+
+    return measure
