@@ -5,6 +5,7 @@ a picture is shown to it whole, then in overlapping tiles at twice the size, and
 """
 
 import functools
+import itertools
 import pathlib
 import threading
 from typing import NamedTuple
@@ -21,7 +22,10 @@ DETECTOR, LANDMARKS = "face_detector.tflite", "face_landmarks.tflite"
 POINTS = 478  # 468 of the mesh, then 5 on each iris
 LIKELY = 0.5  # the detector's score from which a place is worth a look
 SAME = 0.3  # of two boxes' union in both: then they are one face
-MOST_TILES = 1000  # about a second
+MOST_TILES, MOST_PLACES = 1000, 100  # about a second each
+# The landmark net's belief (a logit) in what it sees: faces reach 8 and more at a
+# second look, noise stays under 6; below the hope a second look is not worth while.
+BELIEF, HOPE = 7.0, -2.0
 _TILE, _STRIDE = 128, 64
 _MESH = 256
 ROOM = 1.5  # the landmark net wants to see that much more than the face
@@ -51,10 +55,10 @@ class Candidate(NamedTuple):
 
 
 def detect(pixels: UInt8[np.ndarray, "h w 3"]) -> list[Candidate]:
-    """Places that look like upright faces, best first, each face once."""
+    """Places that look like upright faces, best first, each once."""
     score, box, eyes = (np.concatenate(x) for x in zip(*_looks(pixels), strict=True))
     found = []
-    for kept in _strongest(score, box):
+    for kept in itertools.islice(_strongest(score, box), MOST_PLACES):
         weight = score[kept] / score[kept].sum()
         mean, (right, left) = weight @ box[kept], np.tensordot(weight, eyes[kept], 1)
         side = ROOM * max(mean[2:] - mean[:2])
@@ -70,11 +74,11 @@ def locate(
     pixels: UInt8[np.ndarray, "h w 3"], region: Region
 ) -> tuple[Float[np.ndarray, "478 3"], float]:
     """Points in picture pixels (z likewise, less is nearer) and whether a face is there
-    (0..1). The first look corrects the region for the second."""
-    points, presence = _look_closely(pixels, region)
-    if presence < 0.1:
-        return points, presence
-    return _look_closely(pixels, around(points))
+    (0..1, half at BELIEF). The first look corrects the region for the second."""
+    points, belief = _look_closely(pixels, region)
+    if belief > HOPE:
+        points, belief = _look_closely(pixels, around(points))
+    return points, float(_sigmoid(belief - BELIEF))
 
 
 def around(points: Float[np.ndarray, "478 3"]) -> Region:
@@ -91,17 +95,17 @@ def around(points: Float[np.ndarray, "478 3"]) -> Region:
 def mesh(
     image: UInt8[np.ndarray, "256 256 3"],
 ) -> tuple[Float[np.ndarray, "478 3"], float]:
-    """Points in pixels of a picture that a face fills, and the net's belief in it."""
-    points, presence, _ = _run(LANDMARKS, image.astype(np.float32) / 255)
-    return points.reshape(POINTS, 3), float(_sigmoid(presence.item()))
+    """Points in pixels of a picture that a face fills, and a logit: is it one?"""
+    points, belief, _ = _run(LANDMARKS, image.astype(np.float32) / 255)
+    return points.reshape(POINTS, 3), belief.item()
 
 
 def _look_closely(pixels, region):
     frame = region.frame(_MESH)
-    points, presence = mesh(patch.cut(pixels, frame, _MESH))
+    points, belief = mesh(patch.cut(pixels, frame, _MESH))
     flat = patch.move(patch.inverse(frame), points[:, :2].astype(np.float64))
     depth = points[:, 2:] / patch.magnification(frame)
-    return np.concatenate([flat, depth], 1).astype(np.float32), presence
+    return np.concatenate([flat, depth], 1).astype(np.float32), belief
 
 
 def _looks(pixels):

@@ -19,7 +19,6 @@ from slider_jax.photo_save import save as save
 SMALLEST = 32  # pixels across a face: fewer say nothing about its expression
 MOST_TURNED = {"yaw": 55.0, "pitch": 40.0}  # degrees; renders go to 45 and 20
 MOST_OUTSIDE = 0.15  # of the 68 points
-PRESENT = 0.5  # the landmark net's belief from which it is a face
 
 
 class FaceError(PhotoError):
@@ -139,12 +138,12 @@ def _turn_back(region, width):
 
 def _face(photo, region):
     """None where the landmark net sees no face."""
-    dense, presence = landmarker.locate(photo.pixels, region)
-    if presence < PRESENT:
+    dense, score = landmarker.locate(photo.pixels, region)
+    if score < 0.5:
         return None
     return Face(
         box=tuple(float(v) for v in (*dense[:468, :2].min(0), *dense[:468, :2].max(0))),
-        score=presence,
+        score=score,
         landmarks=dense[list(landmarks.IBUG_OF_DENSE), :2],
         dense=dense,
         pose=_pose(dense),
