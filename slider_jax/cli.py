@@ -163,6 +163,38 @@ def bench_render(
     bench.render(beside)
 
 
+@bench.command("train")
+def bench_train(
+    size: Annotated[
+        int | None, typer.Option(help="Of an image: 64, 128 or 256 pixels.")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Channels of the first layer.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Faces in a batch.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores for everybody; all if not given.")
+    ] = None,
+    turns: Annotated[int, typer.Option(help="Of every contender.")] = 9,
+    styles: Annotated[
+        bool, typer.Option("--styles", help="Our other ways to convolve, too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Seconds and memory of a training step, beside PyTorch where it is installed."""
+    from slider_jax import bench_train
+
+    bench_train.train(
+        size=size,
+        width=width,
+        batch=batch,
+        threads=threads,
+        turns=turns,
+        styles=styles,
+        as_json=as_json,
+    )
+
+
 @bench.command("data")
 def bench_data(
     folder: Annotated[pathlib.Path, typer.Argument(help="A folder of open_faces.")],

@@ -37,6 +37,7 @@ LAYERS = (
         "edit",
         "model_file",
         "painter",
+        "recording",
         "session",
         "evaluate",
         "export",

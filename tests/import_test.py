@@ -8,7 +8,8 @@ import sys
 import slider_jax
 
 NAMES = [m.name for m in pkgutil.walk_packages(slider_jax.__path__, "slider_jax.")]
-IMPORT_ALL = "\n".join(f"import {name}" for name in NAMES)
+RIVAL = "slider_jax.bench_torch"  # it is PyTorch, and nothing of ours imports it
+IMPORT_ALL = "\n".join(f"import {name}" for name in NAMES if name != RIVAL)
 
 # As on a machine where they were never installed.
 HIDE_TENSORFLOW_AND_PYTORCH = """
