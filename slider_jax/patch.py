@@ -104,7 +104,13 @@ class Paster:
         if self.blur:
             layers = ndimage.gaussian_filter(layers, (self.blur, self.blur, 0))
         grid = (self.taps @ layers.reshape(-1, 4)).T.reshape(4, -1, columns)
+        seen = grid[3] > 0.5  # in levels of 255: anything less is rounded to nothing
+        if not seen.any():
+            return pixels, native
+        y, x = (_span(seen.any(axis)) for axis in (1, 0))
+        grid, (x0, y0) = grid[:, y, x], (x0 + k * x.start, y0 + k * y.start)
         wide = _stretch(grid, k)[:, :, : x1 - x0]
+        x1, y1 = x0 + wide.shape[2], min(y1, y0 + k * (grid.shape[1] - 1) + 1)
         for phase in range(k):
             rows = slice(y0 + phase, y1, k)
             count = len(range(*rows.indices(y1)))
@@ -117,6 +123,12 @@ class Paster:
                 channel = pixels[rows, x0:x1, c]
                 channel[...] = np.rint(channel + layer[c] * share).clip(0, 255)
         return pixels, native
+
+
+def _span(seen):
+    """From one before the first to one after the last."""
+    where = np.flatnonzero(seen)
+    return slice(max(0, int(where[0]) - 1), int(where[-1]) + 2)
 
 
 def _stretch(grid, k):

@@ -250,6 +250,6 @@ def _of_ink(image, icc):
             inks = ImageCms.ImageCmsProfile(io.BytesIO(icc))
             srgb = ImageCms.createProfile("sRGB")
             return ImageCms.profileToProfile(image, inks, srgb, outputMode="RGB")
-        except ImageCms.PyCMSError:
+        except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile is no profile
     return image.convert("RGB")
