@@ -167,7 +167,12 @@ def _load_file(path):
         if "card" not in stored.files:
             raise ValueError(f"{path} holds arrays, but no model of slider_jax.")
         card = _card(path, stored)
-        leaves = {name: stored[name] for name in stored.files if name != "card"}
+        try:
+            leaves = {name: stored[name] for name in stored.files if name != "card"}
+        except (ValueError, MemoryError) as error:
+            raise ValueError(
+                f"{path} holds more than plain arrays ({error})."
+            ) from error
     try:
         system = _system(card["system"], card["model"])
         expected = _expected(system)

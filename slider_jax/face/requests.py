@@ -14,6 +14,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -30,7 +31,7 @@ from slider_jax.face.sliders import (
     vector,
 )
 
-Request = Mapping[str, float]
+Request = Mapping[str, Any]  # numbers, once they are checked
 MODES = ("set", "add")
 ALIASES = {
     "happy": "happiness",

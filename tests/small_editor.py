@@ -1,0 +1,49 @@
+"""A model of random weights that edits in milliseconds, and photos with a face in them.
+
+Its mask is wide open in some places and shut in others, as a trained one's is.
+"""
+
+import jax
+import numpy as np
+
+from slider_jax import model_file, patch, photo, systems
+from slider_jax.batch import Batch
+from slider_jax.face import landmarks
+from slider_jax.face.head import load_head
+from slider_jax.photo_file import Photo
+
+FIELDS = dict(size=32, width=4, blocks=1, depth=3, initial="torch")
+
+
+def weights(parameters=30, seed=0):
+    system = systems.create("slidergan", parameters=parameters, **FIELDS)
+    image = np.zeros((1, 32, 32, 3), np.float32)
+    vector = np.zeros((1, parameters), np.float32)
+    batch = Batch(image, vector, image, vector, np.ones(1, bool))
+    params = jax.tree.map(np.array, jax.jit(system.init)(jax.random.key(seed), batch))
+    params["generator"]["params"]["heads"]["mask"] *= 20
+    return params
+
+
+def model(parameters=30, seed=0, **card):
+    fields = FIELDS | {"parameters": parameters}
+    return model_file.make_model("slidergan", fields, weights(parameters, seed), **card)
+
+
+def photo_with_face(seed=0, height=90, width=120, scale=1.6):
+    """Smooth noise, and where a face is said to be: turned, and not in the middle."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(0, 255, (height // 6 + 2, width // 6 + 2, 3))
+    pixels = np.kron(coarse, np.ones((6, 6, 1)))[:height, :width].astype(np.uint8)
+    head = load_head()
+    angle = rng.uniform(-0.4, 0.4)
+    turn = scale * np.array(
+        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    )
+    goal = np.column_stack([turn, np.array([width, height]) / 2 - turn @ [16, 14]])
+    points = 32 * landmarks.reference(head.face.mean[head.landmarks]).astype(float)
+    points = patch.move(goal, points)
+    box = tuple(float(v) for v in (*points.min(0), *points.max(0)))
+    dense = np.zeros((478, 3), np.float32)
+    face = photo.Face(box, 1.0, points.astype(np.float32), dense, (0.0, 0.0, 0.0))
+    return Photo(pixels), face
