@@ -58,6 +58,14 @@ def test_a_small_face_in_a_large_picture_is_found(faces):
     assert abs(found[0].region.x - 965) < 20 and abs(found[0].region.y - 765) < 25
 
 
+@pytest.mark.parametrize("size", [(700, 150), (150, 700)])
+def test_a_long_picture_is_looked_at_in_the_middle_of_a_tile(faces, size):
+    picture = Image.new("RGB", size, (90, 110, 130))
+    picture.paste(Image.fromarray(faces[0][1]).resize((150, 150)), (0, 0))
+    best = landmarker.detect(np.asarray(picture))[0]
+    assert abs(best.region.x - 75) < 15 and abs(best.region.y - 75) < 20
+
+
 def test_noise_and_a_face_upside_down_are_not_believed(faces):
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     noise = np.asarray(Image.fromarray(noise).resize((SIZE, SIZE)))

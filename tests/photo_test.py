@@ -76,6 +76,12 @@ def test_every_face_is_found_from_left_to_right(couple):
     assert photo.choose(faces, (450.0, 210.0)) is faces[1]
 
 
+def test_a_face_seen_twice_is_one(couple):
+    one, other = photo.find_faces(couple)
+    assert {id(f) for f in photo._distinct([one, other, one])} == {id(one), id(other)}
+    assert len(photo._distinct([one, other, one])) == 2
+
+
 def test_a_wrong_choice_is_answered_with_the_right_ones(couple):
     faces = photo.find_faces(couple)
     with pytest.raises(photo.FaceError, match="no face 2: choose 0 to 1"):
@@ -135,6 +141,7 @@ def test_a_box_finds_the_face_in_it(couple):
     (found,) = photo.find_faces(couple, box=(380, 120, 160, 180))
     assert found.box[0] > 350
     assert "does not look like a face" in refusal(couple, box=(270, 300, 70, 70))
+    assert "does not look like a face" in refusal(couple, box=(0, 250, 90, 60))
     assert "lies outside" in refusal(couple, box=(700, 0, 10, 10))
     assert "is empty" in refusal(couple, box=(10, 10, 0, 10))
 
@@ -189,6 +196,15 @@ def test_a_change_arrives_where_it_was_made(side):
     assert abs(off).max() < 1.01
     border = (abs(place - 16).max(-1) > 15.9) & (abs(place - 16).max(-1) < 16.5)
     assert native[border].max() < 16
+
+
+def test_a_change_finer_than_the_photo_is_averaged():
+    p = photo.open_photo(np.full((40, 40, 3), 100, np.uint8))
+    frame = similarity(16, 0.0, np.array([20.25, 20.25]), 64)
+    after = np.zeros((64, 64, 3), np.float32)
+    after[::2, ::2], after[1::2, 1::2] = 0.5, 0.5
+    pasted, _ = photo.paste(p, frame, 0 * after, after, np.ones((64, 64, 1)))
+    assert abs(pasted.pixels[16:24, 16:24] - 131.9).max() < 2
 
 
 def test_the_same_paste_gives_the_same_bytes_and_leaves_the_photo_alone(couple):
