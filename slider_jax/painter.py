@@ -45,10 +45,12 @@ def make_painter(model: Model) -> Painter:
 def _painter(model):
     """The weights are constants of the program: XLA lays them out once, for good."""
 
+    generator = jax.device_put(model.generator)
+
     @jax.jit
     def program(crop, vector):
         image = to_float(crop)[None]
-        edited, mask = model.system.edit_with_mask(model.generator, image, vector[None])
+        edited, mask = model.system.edit_with_mask(generator, image, vector[None])
         return edited[0], mask[0]
 
     return lambda crop, vector: jax.device_get(program(crop, vector.astype(np.float32)))

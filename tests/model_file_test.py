@@ -4,13 +4,13 @@ import json
 import zipfile
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import small_editor
 from small_game import assert_equal, sgd
 
-from slider_jax import checkpoint, model_file, step, systems
-from slider_jax.batch import Batch
+from slider_jax import checkpoint, model_file, step
 
 
 @pytest.fixture(scope="module")
@@ -143,17 +143,14 @@ def run(tmp_path):
     fields = small_editor.FIELDS | {"parameters": 30, "dtype": "bfloat16"}
     config = {"system": "slidergan", "model": fields, "seed": 3, "data": {"a": 1}}
     checkpoint.claim(tmp_path, config, {"commit": "abc", "versions": {}})
-    image = np.zeros((1, 32, 32, 3), np.float32)
-    vector = np.zeros((1, 30), np.float32)
-    batch = Batch(image, vector, image, vector, np.ones(1, bool))
-    system = systems.create("slidergan", **fields)
     with checkpoint.manager(tmp_path / "checkpoints", keep=3) as checkpoints:
         for number in (2, 4):
-            state = step.init_state(system, sgd(), batch, seed=number)
-            state = state.replace(
-                step=state.step + number,
-                ema=jax.tree.map(lambda x, n=number: x + n, state.ema),
-            )
+            params = jax.tree.map(jnp.asarray, small_editor.weights(seed=number))
+            ema = jax.tree.map(lambda x, n=number: x + n, params["generator"])
+            opt_state = {
+                player: tx.init(params[player]) for player, tx in sgd().items()
+            }
+            state = step.TrainState(jnp.asarray(number), params, opt_state, ema)
             checkpoint.save(checkpoints, state, {})
     return tmp_path
 

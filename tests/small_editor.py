@@ -16,11 +16,22 @@ FIELDS = dict(size=32, width=4, blocks=1, depth=3, initial="torch")
 
 
 def weights(parameters=30, seed=0):
+    """Drawn by NumPy: to compile the networks' own initialisers takes long."""
     system = systems.create("slidergan", parameters=parameters, **FIELDS)
-    image = np.zeros((1, 32, 32, 3), np.float32)
-    vector = np.zeros((1, parameters), np.float32)
-    batch = Batch(image, vector, image, vector, np.ones(1, bool))
-    params = jax.tree.map(np.array, jax.jit(system.init)(jax.random.key(seed), batch))
+    shape = jax.ShapeDtypeStruct
+    image = shape((1, 32, 32, 3), "float32")
+    vector = shape((1, parameters), "float32")
+    batch = Batch(image, vector, image, vector, shape((1,), "bool"))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    rng = np.random.default_rng(seed)
+
+    def draw(leaf):
+        if len(leaf.shape) == 1:
+            return np.ones(leaf.shape, np.float32)
+        fan_in = np.prod(leaf.shape[:3])
+        return rng.normal(0, fan_in**-0.5, leaf.shape).astype(np.float32)
+
+    params = jax.tree.map(draw, jax.eval_shape(system.init, key, batch))
     params["generator"]["params"]["heads"]["mask"] *= 20
     return params
 
