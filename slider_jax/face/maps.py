@@ -7,11 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from scipy.optimize import nnls
 
 from slider_jax.face.head import load_head
 from slider_jax.face.sliders import LIMITS, MIRROR, SLIDERS, Sliders
 
 EXPRESSION, SPEECH = 30, 10  # components
+SUM_PRICE, PRICE = 0.1, 0.05
 DIGITS = 6  # decimals that a vector is kept to, so that mirrored ones agree bit by bit
 Vector = Float[np.ndarray, "k"]
 
@@ -30,8 +32,17 @@ class Maps:
         return len(self.mirror)
 
     def sliders(self, vector: Vector) -> Sliders:
-        """The nearest values in the range of each slider."""
-        return np.clip(self.sliders_of @ vector, 0, LIMITS).round(DIGITS)
+        """Values in the range of each slider that explain the vector, and few of them.
+
+        Thirty components cannot tell 52 sliders apart. Exact values are many small
+        ones of both signs; these are found by non-negative least squares with a small
+        price on their sum and on their squares. A slider alone is read back as itself.
+        """
+        drawn = self.components_of @ (self.sliders_of @ vector)
+        price = [SUM_PRICE * np.ones((1, len(SLIDERS))), PRICE * np.eye(len(SLIDERS))]
+        rows = np.concatenate([self.components_of, *price])
+        values, _ = nnls(rows, np.append(drawn, np.zeros(len(SLIDERS) + 1)))
+        return np.minimum(values, LIMITS).round(DIGITS)
 
     def reflect(self, vector: Vector) -> Vector:
         """The same face in a looking-glass."""

@@ -165,10 +165,10 @@ def _set(maps, now, emotions, visemes, sliders):
     if visemes and not has_speech:
         goal = np.where(MOUTH, _mix(visemes, VISEMES), goal)
     change = goal - exact
+    shown = maps.sliders(np.append(now[:EXPRESSION], speech))
     for i, value in sliders.items():
         ruled = emotions or (visemes and not has_speech and MOUTH[i])
-        shown = exact[i] if ruled else exact[i].clip(0, LIMITS[i]).round(6)
-        change[i] = value - shown
+        change[i] = value - (exact[i] if ruled else shown[i])
     return change, speech - before
 
 
