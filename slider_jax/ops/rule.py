@@ -1,8 +1,8 @@
 """Which formulation computes which convolution. Decided when a program is traced.
 
 Measured on the CPU backend of jax 0.10: its fast path takes neither strided input
-gradients, nor kernels larger than the image, nor kernel gradients with few outputs,
-and what it does not take is up to a hundred times slower. So there small images become
+gradients, nor kernels larger than the image, nor kernel gradients with few outputs, nor
+strided ones with few inputs; and what it does not take is up to a hundred times slower. So there small images become
 one matrix product, large ones Winograd transforms, and `lax` keeps the rest.
 """
 
@@ -74,9 +74,10 @@ def choose(map_name: str, geometry: Geometry, channels: int, features: int) -> s
     wide = min(channels, features) >= 32 and small >= 8
     if shape in ((3, 1, 1), (4, 2, 1)) and whole and wide:
         return geometry.style if small >= 16 else "winograd2"
-    if map_name == "image" and geometry.stride > 1:
+    few = channels < 16
+    if geometry.stride > 1 and (map_name == "image" or map_name == "kernel" and few):
         return "product"
-    if map_name == "forward" and channels < 16 and geometry.kernel > 3:
+    if map_name == "forward" and few and geometry.kernel > 3:
         return "rows"
     if map_name == "kernel" and geometry.stride == 1 and features < 16:
         return "swap"
