@@ -2,8 +2,9 @@
 
 Measured on the CPU backend of jax 0.10: its fast path takes neither strided input
 gradients, nor kernels larger than the image, nor kernel gradients with few outputs, nor
-strided ones with few inputs; and what it does not take is up to a hundred times slower. So there small images become
-one matrix product, large ones Winograd transforms, and `lax` keeps the rest.
+strided ones with few inputs, and what it does not take is up to a hundred times slower.
+So there small images become one matrix product, large ones Winograd transforms, and
+`lax` keeps the rest.
 """
 
 import contextlib
