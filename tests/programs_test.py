@@ -5,9 +5,12 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 SMALL_RUN = pathlib.Path(__file__).parent / "small_run.py"
 
 
+@pytest.mark.slow
 def test_a_second_start_compiles_nothing(tmp_path):
     """A program that was compiled leaves a file; one that was found leaves none."""
 
