@@ -52,7 +52,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
         state, position = found or (fresh, {"unlogged": []})
         start = int(state.step)
         if lead:
-            overview = parameter_overview.get_parameter_overview(state.params)
+            trained = {player: state.params[player] for player in PLAYERS}
+            overview = parameter_overview.get_parameter_overview(trained)
             tqdm.write(overview)
         run = _Run(config, system, optimizers, checkpoints, position["unlogged"])
         state = strategy.replicate(state)
