@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from slider_jax import data, identity_weights
+from slider_jax import data, identity_weights, parallel
 from slider_jax.batch import Batch
 from slider_jax.step import PLAYERS, TrainState, adam, init_state, make_step
 
@@ -27,6 +27,29 @@ class Phase:
     first: int
     last: int
     weights: dict[str, dict[str, float]]
+
+
+def check(config: ConfigDict) -> None:
+    """The door: values that would stop a run later, or spoil it."""
+    if config.parallel not in parallel.STRATEGIES:
+        choices = [*parallel.STRATEGIES]
+        raise ValueError(f"parallel is {config.parallel!r}; choose from {choices}.")
+    parallel.check_batch(config.data.batch_size)
+    positive = {f"every.{name}": steps for name, steps in config.every.items()}
+    positive |= {f"learning_rate.{p}": config.learning_rate[p] for p in PLAYERS}
+    positive |= {
+        f"data.{name}": config.data[name] for name in ("batch_size", "n_critic")
+    }
+    positive |= {
+        f"phases[{i}].steps or .epochs": phase.steps or phase.epochs
+        for i, phase in enumerate(config.phases)
+    }
+    for name, value in (positive | {"keep": config.keep}).items():
+        if value <= 0:
+            raise ValueError(f"{name} is {value}; it must be more than 0.")
+    for name in ("constant", "ema_decay"):
+        if not 0 <= config[name] <= 1:
+            raise ValueError(f"{name} is {config[name]}; it must lie from 0 to 1.")
 
 
 def folder(config: ConfigDict) -> pathlib.Path:

@@ -35,7 +35,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     jax.config.update("jax_compilation_cache_dir", str(fetch.cache() / "programs"))
     # The quick ones too: there are seventy, and a second start compiles nothing.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    parallel.check_batch(config.data.batch_size)
+    prepare.check(config)
     phases = prepare.plan(config)
     system = systems.create(config.system, **config.model)
     optimizers = prepare.make_optimizers(config, phases[-1].last)

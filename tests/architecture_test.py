@@ -25,6 +25,7 @@ LAYERS = (
         "open_faces",
         "parallel",
         "report",
+        "settings",
         "torch_weights",
         "stop",
         "provenance",

@@ -98,7 +98,12 @@ def test_without_a_workdir_results_go_to_runs(main):
     [
         (["slidergan.py"], "needs a data set: add --config.data.folder=DIR."),
         (["slidergan.py:demo", "--config.data.sze=3"], "the config has no 'sze'."),
-        (["no_such_config.py"], "no_such_config.py"),
+        (["slidergan.py:dmo"], "Unknown variant 'dmo'; choose from ('full', 'demo'"),
+        (["no_such_config.py"], "No such file or directory: 'configs/no_such_config"),
+        (["slidergan.py:tiny", "--config.seed=abc"], "--config.seed=abc: invalid"),
+        (["slidergan.py:tiny", "--wrkdir=runs"], "Unknown command line flag 'wrkdir'"),
+        (["slidergan.py:tiny", "--config.parallel=gpus"], "choose from"),
+        (["slidergan.py:tiny", "tiny"], "Unexpected argument 'tiny'."),
     ],
 )
 def test_a_users_mistake_stops_it_with_a_sentence(
@@ -110,6 +115,21 @@ def test_a_users_mistake_stops_it_with_a_sentence(
     )
     assert code == 2
     assert complained.startswith("launch: ") and sentence in complained
+    assert complained.count("\n") == 1
+
+
+def test_a_config_that_refuses_is_one_sentence_too(launch, tmp_path):
+    path = tmp_path / "stubborn.py"
+    path.write_text("def get_config():\n    raise ValueError('Not on Sundays.')\n")
+    code, _, complained = launch(f"--config={path}", f"--workdir={tmp_path}")
+    assert (code, complained) == (2, "launch: Not on Sundays.\n")
+
+
+def test_a_misspelt_variant_stops_the_program_itself(tmp_path):
+    command = [sys.executable, "launch/main.py", "--config=configs/slidergan.py:dmo"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"launch: Unknown variant 'dmo'; choose from .*\n", done.stderr)
 
 
 @pytest.mark.parametrize(
