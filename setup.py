@@ -47,6 +47,7 @@ setup(
         "gpu": ["jax[cuda12]>=0.10"],
         "tpu": ["jax[tpu]>=0.10"],
         "prepare": ["h5py>=3.11"],
+        "video": ["imageio-ffmpeg>=0.5"],
         "studio": ["gradio>=6.0"],
         "test": [
             "beartype>=0.20",

@@ -8,21 +8,27 @@ from typing import Annotated
 import typer
 
 import slider_jax
+from slider_jax import cli_edit, cli_show
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-def _app(help_text: str) -> typer.Typer:
+def _app(help_text: str, **others: str | bool) -> typer.Typer:
     return typer.Typer(
+        **dict(add_completion=False) | others,
         help=help_text,
         no_args_is_help=True,
-        add_completion=False,
         rich_markup_mode=None,  # plain text, and a quicker start
         pretty_exceptions_enable=False,
     )
 
 
-app = _app("Slide the expression of a face.")
+EXIT_CODES = """Exit codes: 0, done. 1, some of several photos failed, or a check did.
+2, an option or a file is wrong. 3, no face that can be edited."""
+
+app = _app("Slide the expression of a face.", epilog=EXIT_CODES, add_completion=True)
+cli_edit.register(app)
+cli_show.register(app)
 data = _app("Look at data sets.")
 bench = _app("Measure how fast this machine is.")
 app.add_typer(data, name="data")
@@ -30,20 +36,26 @@ app.add_typer(bench, name="bench")
 
 
 def main() -> None:
-    """The console command. What a user can put right is one sentence, and exit 2."""
+    """The console command. What a user can put right is one sentence; exit 2 or 3."""
     try:
         app()
     except (ValueError, OSError) as error:
-        _stop(error)
+        _stop(error, _exit_code(error))
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("slider_jax"):
             raise
         _stop(f"{error}; `slider doctor` says how to get it.")
 
 
-def _stop(error: object) -> None:
+def _exit_code(error: Exception) -> int:
+    """Nothing heavy is imported to find out: what was never loaded was not raised."""
+    photo = sys.modules.get("slider_jax.photo")
+    return 3 if photo and isinstance(error, photo.FaceError) else 2
+
+
+def _stop(error: object, code: int = 2) -> None:
     print(f"slider: {error}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:

@@ -51,6 +51,15 @@ def test_help_names_every_command(slider):
     code, said, _ = slider("--help")
     assert code == 0
     assert re.findall(r"^  (\w+)  ", said.split("Commands:")[1], re.M) == [
+        "edit",
+        "neutralise",
+        "transfer",
+        "measure",
+        "batch",
+        "sweep",
+        "grid",
+        "animate",
+        "export",
         "doctor",
         "licences",
         "data",
