@@ -217,5 +217,24 @@ def bench_data(
     bench.data(folder)
 
 
+@app.command()
+def studio(
+    model: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="A model file or a run's folder, not the package's own."),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(help="Where to listen. Others than this machine can ask then."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 7862,
+    browse: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open a page with a photo and its sliders. Nothing leaves this machine."""
+    from slider_jax import studio
+
+    studio.run(model, host=host, port=port, browse=browse)
+
+
 if __name__ == "__main__":
     main()
