@@ -79,16 +79,47 @@ def _options(
     pass
 
 
-@app.command()
-def doctor(as_json: Json = False) -> None:
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def doctor(
+    context: typer.Context,
+    config: Annotated[
+        str | None, typer.Option(help="Look at a run: FILE, or FILE:variant.")
+    ] = None,
+    workdir: Annotated[
+        pathlib.Path, typer.Option(help="Where that run will write.")
+    ] = pathlib.Path("runs"),
+    no_time: Annotated[
+        bool, typer.Option("--no-time", help="Take no steps to see how long they are.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check this machine: versions, devices, assets, disk, and what is missing.
 
-    Exits 0 when the core is well, 1 when it is not.
-    """
-    from slider_jax import doctor
+    With --config, check a run before it starts: the config (--config.x=y sets a field,
+    as in training), its data, disk, memory and time.
 
-    found = doctor.report()
-    typer.echo(json.dumps(found, indent=2) if as_json else doctor.show(found))
+    Exits 0 when all is well, 1 when it is not.
+    """
+    if config is None:
+        from slider_jax import doctor
+
+        if context.args:
+            raise typer.BadParameter(f"No such option: {context.args[0]}")
+        found, show = doctor.report(), doctor.show
+    else:
+        from slider_jax import settings
+
+        asked = settings.read([f"--config={config}", *context.args])
+        from slider_jax.ops import keep_memory
+
+        keep_memory()  # before JAX starts its threads, as in training
+        from slider_jax import rehearsal
+
+        found = rehearsal.rehearse(asked, workdir, timed=not no_time)
+        show = rehearsal.show
+    typer.echo(json.dumps(found, indent=2) if as_json else show(found))
     raise typer.Exit(1 if found["problems"] else 0)
 
 

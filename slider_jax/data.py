@@ -171,6 +171,8 @@ def stream(
     unpaired = split.endswith("_unpaired")
     # Without its speech half, the vector of a face that speaks tells half the truth.
     true = speech | ~table["speech"].any(1)
+    if pairs not in _PAIRS:
+        raise ValueError(f"data.pairs is {pairs!r}; choose from {[*_PAIRS]}.")
     pair = _strangers if unpaired else _PAIRS[pairs]
     choices, choose = pair(table["take"], true)
     if not choices:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from slider_jax import data, identity_weights, parallel
+from slider_jax import data, fetch, identity_weights, parallel
 from slider_jax.batch import Batch
 from slider_jax.step import PLAYERS, TrainState, adam, init_state, make_step
 
@@ -29,6 +29,12 @@ class Phase:
     weights: dict[str, dict[str, float]]
 
 
+def keep_programs() -> None:
+    """On disk, the quick ones too: of seventy, a second start compiles none."""
+    jax.config.update("jax_compilation_cache_dir", str(fetch.cache() / "programs"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
 def check(config: ConfigDict) -> None:
     """The door: values that would stop a run later, or spoil it."""
     if config.parallel not in parallel.STRATEGIES:
@@ -36,7 +42,6 @@ def check(config: ConfigDict) -> None:
         raise ValueError(f"parallel is {config.parallel!r}; choose from {choices}.")
     parallel.check_batch(config.data.batch_size)
     positive = {f"every.{name}": steps for name, steps in config.every.items()}
-    positive |= {f"learning_rate.{p}": config.learning_rate[p] for p in PLAYERS}
     positive |= {
         f"data.{name}": config.data[name] for name in ("batch_size", "n_critic")
     }
@@ -68,12 +73,18 @@ def plan(config: ConfigDict) -> tuple[Phase, ...]:
             folder(config), phase.split, size=config.data.image_size
         )
         steps = phase.steps or math.ceil(phase.epochs * len(faces) / shown)
-        weights = phase.weights.to_dict()
-        if config.identity == "none":
-            weights["generator"].pop("identity", None)
         first, last = last, last + steps
+        weights = weights_of(config, number)
         phases.append(Phase(number, phase.name, phase.split, first, last, weights))
     return tuple(phases)
+
+
+def weights_of(config: ConfigDict, number: int) -> dict[str, dict[str, float]]:
+    """Of the losses of a phase, by player and name."""
+    weights = config.phases[number].weights.to_dict()
+    if config.identity == "none":
+        weights["generator"].pop("identity", None)
+    return weights
 
 
 def make_optimizers(config: ConfigDict, steps: int) -> dict[str, Any]:
@@ -91,14 +102,19 @@ def make_optimizers(config: ConfigDict, steps: int) -> dict[str, Any]:
 
 def first_state(config: ConfigDict, system: Any, optimizers: Any) -> TrainState:
     """The state before the first step, on the host."""
-    recogniser = identity_weights.load(config.identity)
     return init_state(
         system,
         optimizers,
         data.example(folder(config), batch_size=1, speech=config.data.speech),
         seed=config.seed,
-        frozen={} if recogniser is None else {"identity": recogniser},
+        frozen=frozen(config),
     )
+
+
+def frozen(config: ConfigDict) -> dict[str, Any]:
+    """What no optimiser touches: the network that recognises people, if any."""
+    recogniser = identity_weights.load(config.identity)
+    return {} if recogniser is None else {"identity": recogniser}
 
 
 def compile_phase(

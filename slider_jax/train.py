@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from slider_jax import (
     checkpoint,
-    fetch,
     parallel,
     prepare,
     report,
@@ -32,9 +31,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     """
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
-    jax.config.update("jax_compilation_cache_dir", str(fetch.cache() / "programs"))
-    # The quick ones too: there are seventy, and a second start compiles nothing.
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    prepare.keep_programs()
     prepare.check(config)
     phases = prepare.plan(config)
     system = systems.create(config.system, **config.model)

@@ -50,6 +50,7 @@ LAYERS = (
         "photo",
         "photo_save",
         "prepare",
+        "rehearsal",
         "train",
         "verify",
     ),  # what a person calls
