@@ -175,6 +175,7 @@ def order(
     from slider_jax.face import requests
 
     requests.region_mask(others.get("region", "all"))
+    others["strength"] = jobs.share(others.get("strength", 1.0))
     others["face"] = jobs.face(others.get("face", "0"))
     box = others.get("box")
     others["box"] = None if box is None else jobs.box(box)

@@ -122,9 +122,9 @@ def animate(
         list[str],
         typer.Argument(
             help="A table over time (.csv or .json: ARKit shapes as Live Link Face "
-            "exports them, our sliders, or visemes with times); or one or more faces "
-            "to go to: photos, saved expressions, requests such as happiness=1, or "
-            "the word measured."
+            "exports them, our sliders, or visemes with times). Or one face to go to "
+            "from the measured one, or two and more to go through: photos, saved "
+            "expressions, requests such as happiness=1, or the word measured."
         ),
     ],
     out: Annotated[
@@ -164,7 +164,7 @@ def animate(
     For example: slider animate me.jpg take.csv -o me.mp4 --audio take.mov
     or: slider animate me.jpg happiness=1 surprise=1 measured -o me.gif
     """
-    from slider_jax import film, recording
+    from slider_jax import film, jobs, recording
     from slider_jax.face import requests
 
     path = out or pathlib.Path("stdin.gif" if photo == "-" else photo).with_suffix(
@@ -179,6 +179,7 @@ def animate(
         film.ffmpeg()
     options.check_free(path, force)
     requests.region_mask(region)
+    how = dict(region=region, strength=jobs.share(strength))
     table = None
     if len(what) == 1 and pathlib.Path(what[0]).suffix.lower() in (".csv", ".json"):
         table = recording.read(what[0])
@@ -187,7 +188,6 @@ def animate(
     if stops is None and not table.requests:
         raise ValueError(f"{what[0]} holds no frame.")
     session, now = _open(photo, (), face, box, model)
-    how = dict(region=region, strength=strength)
     if stops is None:
         wanted = recording.resample(table, fps)
     else:

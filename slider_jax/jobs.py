@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import glob
 import io
+import math
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ ASIDE = ("photo", "out", "face", "box", "region", "strength")
 # Columns of `slider measure --csv` that ask for nothing.
 SEEN = ("x", "y", "w", "h", "yaw", "pitch", "roll", "score", "model")
 STANDARD = "-"  # input or output
+MOST = 2.0  # times the way from the measured face
 
 Row = dict[str, Any]  # a line of the report, for --json
 
@@ -143,7 +145,7 @@ def _row(row, others, order):
         requests.region_mask(cell("region"))
         changes["region"] = cell("region")
     if cell("strength"):
-        changes["strength"] = number(cell("strength"), "strength")
+        changes["strength"] = share(number(cell("strength"), "strength"))
     return cell("photo"), cell("out"), dataclasses.replace(order, **changes)
 
 
@@ -152,6 +154,12 @@ def number(text: str, name: str) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"{name} is {text!r}, which is no number.") from None
+
+
+def share(strength: float) -> float:
+    if not 0 <= strength <= MOST:  # nor NaN
+        raise ValueError(f"strength is {strength:g}: give 0 to {MOST:g}.")
+    return strength
 
 
 def face(text: str) -> int | tuple[float, float] | str:
@@ -176,7 +184,7 @@ def box(text: str) -> tuple[float, float, float, float]:
 
 def _numbers(text, count):
     values = tuple(float(v) for v in text.replace(" ", ",").split(","))
-    if len(values) != count:
+    if len(values) != count or not all(map(math.isfinite, values)):
         raise ValueError
     return values
 
