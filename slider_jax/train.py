@@ -89,11 +89,12 @@ class _Run:
         batches = prepare.stream(self.config, phase, start)
         every = self.config.every
         self.bar.set_description(phase.name)
-        waiting = None
+        waiting, ahead = None, jax.default_backend() != "cpu"
         for step in range(start + 1, phase.last + 1):
             state, metrics = step_fn(state, strategy.split(next(batches)))
-            # One step ahead of the device, not more: a queue would fill its memory.
-            jax.block_until_ready(waiting)
+            # One step ahead of the device, not more: a queue would fill its memory. A
+            # CPU takes the memory of a step when it is asked, so there is no next one.
+            jax.block_until_ready(waiting if ahead else metrics)
             waiting = metrics
             self.unlogged.append(metrics)
             self.bar.update()
