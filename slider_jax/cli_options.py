@@ -5,12 +5,14 @@ import json
 import os
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    import tqdm
+
     from slider_jax.edit import Editor
     from slider_jax.orders import Order
 
@@ -218,12 +220,12 @@ def check_stdout(outs: Sequence[str], as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def progress(total: int, unit: str):
+def progress(total: int, unit: str) -> Iterator["tqdm.tqdm"]:
     """A bar on standard error, in a terminal and of several things only."""
-    from tqdm import tqdm
+    import tqdm
 
     hidden = True if total < 2 else None
-    with tqdm(total=total, unit=unit, file=sys.stderr, disable=hidden) as bar:
+    with tqdm.tqdm(total=total, unit=unit, file=sys.stderr, disable=hidden) as bar:
         yield bar
 
 

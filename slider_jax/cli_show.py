@@ -209,7 +209,8 @@ def animate(
     if kind == ".gif":
         film.write_gif(path, frames, fps, record=record)
     else:
-        film.write_mp4(path, frames, fps, record=record, audio=audio)
+        about = dict(count=len(wanted), record=record, audio=audio)
+        film.write_mp4(path, frames, fps, **about)
     _say(path, as_json, frames=len(wanted), seconds=round(len(wanted) / fps, 3))
 
 

@@ -112,11 +112,12 @@ def write_mp4(
     frames: Iterable[Frame],
     rate: float,
     *,
+    count: int,
     record: dict[str, Any] | None,
     audio: str | None = None,
 ) -> None:
-    """Frames go to ffmpeg as they come. The sound of `audio`, a sound or video file,
-    is cut where the pictures end."""
+    """`count` frames go to ffmpeg as they come. The sound of `audio`, a sound or video
+    file, ends where the pictures do."""
     program, frames = ffmpeg(), iter(frames)
     if audio is not None and not pathlib.Path(audio).is_file():
         raise FileNotFoundError(f"There is no {audio}: check the path.")
@@ -126,7 +127,7 @@ def write_mp4(
     command += ["-s", f"{width}x{height}", "-r", f"{rate:g}", "-i", "-"]
     if audio is not None:
         command += ["-i", audio, "-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac"]
-        command += ["-af", "apad", "-shortest"]
+        command += ["-af", "apad", "-t", f"{count / rate:.6f}"]
     command += ["-c:v", "libx264", "-crf", "17", "-pix_fmt", "yuv420p"]
     command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv"]
     command += ["-colorspace", "bt709", "-color_primaries", "bt709"]

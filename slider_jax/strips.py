@@ -18,15 +18,10 @@ INK, PAPER = (40, 40, 40), (255, 255, 255)
 def slide(session: Session, now: Vector, name: str, value: float) -> Vector:
     """`now` with one slider at `value`; below 0 is the opposite movement.
 
-    Named sliders end at 0, components do not: the line through slider 0 and slider 1
-    goes on.
+    Named sliders end at 0, components do not: there, the movement is turned round.
     """
-    rest, full = (_with(session, now, {name: v}) for v in (0.0, 1.0))
-    return rest + value * (full - rest)
-
-
-def _with(session, now, request):
-    return requests.target(session.painter.maps, now, request)
+    ask = lambda v: requests.target(session.painter.maps, now, {name: v})
+    return ask(value) if value >= 0 else 2 * ask(0.0) - ask(-value)
 
 
 def sweep(
