@@ -18,7 +18,7 @@ setup(
     keywords="face expression editing GAN blendshapes 3DMM JAX Flax",
     python_requires=">=3.11",
     packages=find_packages(include=["slider_jax", "slider_jax.*"]),
-    package_data={"slider_jax": ["assets/**"]},
+    package_data={"slider_jax": ["assets/**", "studio/page/*"]},
     entry_points={"console_scripts": ["slider = slider_jax.cli:main"]},
     install_requires=[
         "absl-py>=2.1",
@@ -48,14 +48,17 @@ setup(
         "tpu": ["jax[tpu]>=0.10"],
         "prepare": ["h5py>=3.11"],
         "video": ["imageio-ffmpeg>=0.5"],
-        "studio": ["gradio>=6.0"],
+        "studio": ["starlette>=0.46", "uvicorn>=0.34"],
         "test": [
             "beartype>=0.20",
             "h5py>=3.11",
+            "playwright>=1.50",
             "pytest>=8.3",
             "ruff>=0.12",
             "safetensors>=0.4",
+            "starlette>=0.46",
             "torch==2.13.0",
+            "uvicorn>=0.34",
         ],
     },
     classifiers=[

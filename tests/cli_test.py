@@ -174,12 +174,12 @@ def test_doctor_reports_a_driver_that_fails_without_a_word(monkeypatch):
 
 
 def test_doctor_names_what_is_missing_and_the_line_that_gets_it(monkeypatch):
-    versions = {"gradio": None, "jax": "0.1"}
+    versions = {"starlette": None, "jax": "0.1"}
     real = doctor._version
     monkeypatch.setattr(doctor, "_version", lambda name: versions.get(name, real(name)))
     found = doctor.report()
     assert any("pip install 'jax>=" in problem for problem in found["problems"])
-    assert "studio    pip install 'gradio>=" in doctor.show(found)
+    assert "studio    pip install 'starlette>=" in doctor.show(found)
 
 
 def test_doctor_compares_assets_with_their_hashes(tmp_path):

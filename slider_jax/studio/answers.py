@@ -1,5 +1,6 @@
 """What the endpoints do, without HTTP: plain values in, pictures out."""
 
+import io
 import threading
 import time
 from typing import Any
@@ -54,7 +55,7 @@ class Studio:
         return {"tab": self.tabs.new()}
 
     def open(self, tab: Tab, content: bytes, name: str, box: str | None) -> dict:
-        opened = photo.open_photo(content).replace(name=name or "the photo")
+        opened = _opened(content, name or "the photo")
         height, width = opened.pixels.shape[:2]
         with self.lock:
             faces = photo.find_faces(opened, box=_box(box, width, height))
@@ -131,7 +132,7 @@ class Studio:
 
     def transfer(self, tab: Tab, content: bytes, name: str) -> dict:
         """The expression of the largest face in another photo."""
-        opened = photo.open_photo(content).replace(name=name or "the second photo")
+        opened = _opened(content, name or "the second photo")
         with self.lock:
             faces = photo.find_faces(opened)
             face = max(faces, key=lambda face: face.box[2] - face.box[0])
@@ -179,6 +180,12 @@ class Studio:
     def _name(self, asked):
         found = requests.canonical({str(asked): 0.0}, parameters=self.parameters)
         return next(iter(found))
+
+
+def _opened(content, name):
+    file = io.BytesIO(content)
+    file.name = name
+    return photo.open_photo(file)
 
 
 def _number(ask, key, usual, low, high):

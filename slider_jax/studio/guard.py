@@ -5,7 +5,7 @@ here from its own address. The first shows in the Host header, the second in Ori
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,10 @@ _HEADERS = {
     b"cross-origin-resource-policy": b"same-origin",
     b"cache-control": b"no-store",
 }
+
+
+class TooLargeError(ValueError):
+    """More was sent than a request may hold."""
 
 
 class Guard:
@@ -41,8 +45,7 @@ class Guard:
         if reason:
             await self.refuse(reason, 403)(scope, receive, polite)
         elif int(headers.get(b"content-length", "0") or 0) > MOST_BYTES:
-            too_large = f"That is larger than {MOST_BYTES >> 20} MiB: save it smaller."
-            await self.refuse(too_large, 413)(scope, receive, polite)
+            await self.refuse(too_large(), 413)(scope, receive, polite)
         else:
             await self.app(scope, receive, polite)
 
@@ -87,11 +90,15 @@ def _with_headers(send):
     return polite
 
 
-async def body(stream: Any) -> Awaitable[bytes]:
-    """All of a request, or None where it is too much, whatever its header said."""
+async def body(stream: AsyncIterator[bytes]) -> bytes:
+    """All of a request; a TooLargeError where it is too much, whatever it said."""
     whole = bytearray()
     async for chunk in stream:
         whole += chunk
         if len(whole) > MOST_BYTES:
-            return None
+            raise TooLargeError(too_large())
     return bytes(whole)
+
+
+def too_large() -> str:
+    return f"That is larger than {MOST_BYTES >> 20} MiB: save it smaller."

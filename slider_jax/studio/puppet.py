@@ -4,7 +4,8 @@ Its colours are page/head.webp, which `python -m slider_jax.studio.puppet` made.
 
 Little-endian: the length of a line of JSON as uint32, the line (padded to four bytes),
 then `mean` [v 3] and `units` [52 v 3] as int16 hundredths of a millimetre, `triangles`
-[f 3] as uint16, and `uv` [f 3 2] of the corners as uint16, 65535 being 1.
+[f 3] as uint16, `uv` [f 3 2] of the corners as uint16, 65535 being 1, and `sky` [v],
+how much light reaches a vertex, as uint8, 255 being 1.
 """
 
 import functools
@@ -44,6 +45,9 @@ def mesh() -> bytes:
         "units": fine(np.asarray(head.face.units)[:, kept]),
         "triangles": local.reshape(-1, 3).astype("<u2"),
         "uv": np.rint(65535 * head.corner_uv[drawn].clip(0, 1)).astype("<u2"),
+        "sky": np.rint(255 * (1.2 * head.visibility[kept, 0]).clip(0.25, 1)).astype(
+            "u1"
+        ),
     }
     shapes = {name: array.shape for name, array in arrays.items()}
     about = {"fine": FINE, "sliders": SLIDERS, "shapes": shapes}

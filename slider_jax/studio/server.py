@@ -37,6 +37,8 @@ def make_app(studio: Studio, host: str = "127.0.0.1") -> Callable:
                 return refuse("A newer request took its place.", 409)
             except GoneError:
                 return refuse("This session is gone: send the photo again.", 410)
+            except guard.TooLargeError as error:
+                return refuse(str(error), 413)
             except FaceError as error:
                 return refuse(_in_the_page(error), 422)
             except ValueError as error:
@@ -44,20 +46,9 @@ def make_app(studio: Studio, host: str = "127.0.0.1") -> Callable:
 
         return endpoint
 
-    async def content(request: Request) -> bytes:
-        whole = await guard.body(request.stream())
-        if whole is None:
-            raise ValueError(f"That is larger than {guard.MOST_BYTES >> 20} MiB.")
-        return whole
-
     def asks(work: Callable, media: str | None = None) -> Callable:
         async def run(request: Request) -> Response:
-            try:
-                ask = json.loads(await content(request) or b"{}")
-                if not isinstance(ask, dict):
-                    raise ValueError
-            except (ValueError, RecursionError):
-                raise ValueError("This is no JSON object.") from None
+            ask = _plain(await guard.body(request.stream()))
             tab = studio.tabs.get(ask.get("tab"))
             return answer(await run_in_threadpool(work, tab, ask), media)
 
@@ -66,7 +57,7 @@ def make_app(studio: Studio, host: str = "127.0.0.1") -> Callable:
     def sends(work: Callable, *keys: str) -> Callable:
         async def run(request: Request) -> Response:
             tab = studio.tabs.get(request.query_params.get("tab"))
-            whole = await content(request)
+            whole = await guard.body(request.stream())
             more = [request.query_params.get(key) for key in keys]
             return answer(await run_in_threadpool(work, tab, whole, *more), None)
 
@@ -142,3 +133,13 @@ def serve(studio: Studio, *, host: str, port: int, browse: bool) -> None:
 def _in_the_page(error):
     by_hand = "say where the face is with --box x,y,w,h (box= in Python)"
     return str(error).replace(by_hand, "draw a box around the face here")
+
+
+def _plain(content):
+    try:
+        ask = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        ask = None
+    if not isinstance(ask, dict):
+        raise ValueError("This is no JSON object.")
+    return ask

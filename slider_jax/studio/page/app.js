@@ -61,8 +61,14 @@ function say(error, seconds = 7) {
   clearTimeout(say.timer);
   say.timer = setTimeout(() => { toast.hidden = true; }, 1000 * seconds);
 }
+let pending = 0;
+function count(change) {
+  pending += change;
+  document.body.toggleAttribute("data-busy", pending > 0);
+}
 const guarded = (work) => async (...args) => {
-  try { return await work(...args); } catch (error) { say(error); }
+  count(1);
+  try { return await work(...args); } catch (error) { say(error); } finally { count(-1); }
 };
 // A tab that has expired is opened again, with the same photo, once.
 async function alive(work) {
@@ -87,6 +93,7 @@ function draw() { wanted = true; if (!busy) pump(); }
 // One request at a time; what moved meanwhile is asked for next, so nothing queues up.
 async function pump() {
   busy = true;
+  count(1);
   while (wanted && info) {
     wanted = false;
     const asked = story, started = performance.now(), painted = pressed("mask");
@@ -98,6 +105,7 @@ async function pump() {
     } catch (error) { if (error.status !== 409) say(error); }
   }
   busy = false;
+  count(-1);
 }
 const side = () => Math.ceil(Math.max(...fit()) * Math.min(devicePixelRatio, 2));
 

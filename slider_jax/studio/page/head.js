@@ -2,25 +2,25 @@
 import { get } from "./api.js";
 
 const VERTEX = `
-attribute vec3 place, normal; attribute vec2 uv;
-uniform vec2 turn; varying vec3 n; varying vec2 t;
+attribute vec3 place, normal; attribute vec2 uv; attribute float sky;
+uniform vec2 turn; varying vec3 n; varying vec2 t; varying float s;
 vec3 spin(vec3 p) {
   p = vec3(cos(turn.x) * p.x + sin(turn.x) * p.z, p.y, cos(turn.x) * p.z - sin(turn.x) * p.x);
   return vec3(p.x, cos(turn.y) * p.y - sin(turn.y) * p.z, sin(turn.y) * p.y + cos(turn.y) * p.z);
 }
 void main() {
-  vec3 p = spin(place); n = spin(normal); t = uv;
+  vec3 p = spin(place); n = spin(normal); t = uv; s = sky;
   float w = 1.0 - p.z / 700.0;
-  gl_Position = vec4(p.x / 118.0, (p.y - 20.0) / 118.0, -p.z / 400.0, w);
+  gl_Position = vec4(p.x / 128.0, (p.y - 26.0) / 128.0, -p.z / 400.0, w);
 }`;
 const FRAGMENT = `
 precision mediump float;
-uniform sampler2D atlas; varying vec3 n; varying vec2 t;
+uniform sampler2D atlas; varying vec3 n; varying vec2 t; varying float s;
 void main() {
   vec4 c = texture2D(atlas, t);
   vec3 m = normalize(n);
   vec3 key = clamp((vec3(dot(m, vec3(0.37, 0.45, 0.81))) + vec3(0.35, 0.22, 0.18)) / vec3(1.35, 1.22, 1.18), 0.0, 1.0);
-  vec3 light = 0.42 + 0.14 * m.y + 0.72 * key;
+  vec3 light = s * (0.42 + 0.14 * m.y + 0.72 * key);
   gl_FragColor = vec4(c.rgb * sqrt(light) * c.a, c.a);
 }`;
 
@@ -43,6 +43,8 @@ export async function makeHead(canvas) {
   };
   const mean = take(Int16Array, "mean"), units = take(Int16Array, "units");
   const triangles = take(Uint16Array, "triangles"), uv = take(Uint16Array, "uv");
+  const sky = take(Uint8Array, "sky"), skies = new Uint8Array(triangles.length);
+  triangles.forEach((v, i) => { skies[i] = sky[v]; });
   const index = new Map(about.sliders.map((name, i) => [name, i]));
 
   const program = gl.createProgram();
@@ -63,6 +65,7 @@ export async function makeHead(canvas) {
   };
   const setPlace = feed("place", 3, gl.FLOAT, false), setNormal = feed("normal", 3, gl.FLOAT, false);
   feed("uv", 2, gl.UNSIGNED_SHORT, true)(uv, gl.STATIC_DRAW);
+  feed("sky", 1, gl.UNSIGNED_BYTE, true)(skies, gl.STATIC_DRAW);
   gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
   gl.pixelStorei(gl.UNPACK_PREMULTIPLY_ALPHA_WEBGL, false);
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, picture);

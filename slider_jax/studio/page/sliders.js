@@ -73,8 +73,8 @@ export function makeSliders(model, on) {
   search.addEventListener("input", () => {
     const asked = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const [name, { whole }] of rows) {
-      const text = `${name} ${words(name)}`.toLowerCase();
-      whole.hidden = !asked.every((word) => text.includes(word));
+      const text = ` ${name} ${words(name)} ${words(name.replace(/(Left|Right)$/, " $1"))}`.toLowerCase();
+      whole.hidden = !asked.every((word) => text.includes(word.length > 2 ? word : ` ${word}`));
     }
     for (const group of named.children) {
       group.hidden = ![...group.querySelectorAll(".slider")].some((line) => !line.hidden);
