@@ -62,6 +62,7 @@ def test_help_names_every_command(slider):
         "export",
         "doctor",
         "licences",
+        "studio",
         "data",
         "bench",
     ]
