@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import slider_jax
-from slider_jax import cli_edit, cli_show
+from slider_jax import cli_edit, cli_film, cli_show
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -29,6 +29,7 @@ EXIT_CODES = """Exit codes: 0, done. 1, some of several photos failed, or a chec
 app = _app("Slide the expression of a face.", epilog=EXIT_CODES, add_completion=True)
 cli_edit.register(app)
 cli_show.register(app)
+cli_film.register(app)
 data = _app("Look at data sets.")
 bench = _app("Measure how fast this machine is.")
 app.add_typer(data, name="data")

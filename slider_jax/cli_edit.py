@@ -1,6 +1,5 @@
 """`slider edit`, `neutralise`, `transfer`, `measure` and `batch`."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from slider_jax import cli_options as options
+from slider_jax import cli_work
 
 
 def register(app: typer.Typer) -> None:
@@ -53,9 +53,9 @@ def edit(
             "tells what it does now."
         )
     if save is not None:
-        _check_expression_file(save, force)
+        cli_work.check_expression_file(save, force)
     writing = dict(force=force, record=not no_record, label=label, quality=quality)
-    _run(photos, out, order, model, writing, as_json, save=save)
+    cli_work.run(photos, out, order, model, writing, as_json, save=save)
 
 
 def neutralise(
@@ -78,7 +78,7 @@ def neutralise(
     """
     order = options.order(face=face, box=box, region=region, strength=strength)
     writing = dict(force=force, record=not no_record, label=label, quality=quality)
-    _run(photos, out, order, model, writing, as_json, rest=True)
+    cli_work.run(photos, out, order, model, writing, as_json, rest=True)
 
 
 def transfer(
@@ -113,7 +113,7 @@ def transfer(
     order = options.order(load=load, **where)
     writing = dict(force=force, record=not no_record, label=label, quality=quality)
     giver = None if saved else (source, source_face, source_box)
-    _run(photos, out, order, model, writing, as_json, giver=giver)
+    cli_work.run(photos, out, order, model, writing, as_json, giver=giver)
 
 
 def measure(
@@ -144,7 +144,7 @@ def measure(
         raise ValueError("--json and --csv both want standard output: choose one.")
     sources = jobs.expand(photos)
     if save is not None:
-        _check_expression_file(save, force)
+        cli_work.check_expression_file(save, force)
         if len(sources) > 1:
             raise ValueError(f"{save} holds one expression: name one photo.")
     around = None if box is None else jobs.box(box)
@@ -156,10 +156,10 @@ def measure(
         )
         return {"photo": name, "faces": found}
 
-    rows = _attempt(read, sources, 1)
+    rows = cli_work.attempt(read, sources, 1)
     good = [row for row in rows if "faces" in row]
     if save is not None and good:
-        _save_face(save, good[0]["faces"], face, editor)
+        cli_work.save_face(save, good[0]["faces"], face, editor)
     if as_csv:
         print(readout.table(good, editor.model.id), end="")
     elif not as_json:
@@ -225,92 +225,11 @@ def batch(
     writing = jobs.Writing(force, not no_record, label, quality)
     editor = options.load_editor(model)
     if rest:
-        work = [_at_rest(job, editor) for job in work]
+        work = [cli_work.at_rest(job, editor) for job in work]
     for folder in {pathlib.Path(job.out).parent for job in work}:
         folder.mkdir(parents=True, exist_ok=True)
     workers = workers or min(4, os.cpu_count() or 1)
-    rows = _attempt(lambda job: jobs.resume(editor, job, writing), work, workers)
+    rows = cli_work.attempt(
+        lambda job: jobs.resume(editor, job, writing), work, workers
+    )
     options.finish(rows, as_json)
-
-
-def _run(
-    photos, out, order, model, writing, as_json, *, rest=False, giver=None, save=None
-):
-    """One order for every photo."""
-    from slider_jax import jobs
-
-    writing = jobs.Writing(**writing)
-    sources = jobs.expand(photos)
-    if save is not None and len(sources) > 1:
-        raise ValueError(f"{save} holds one expression: name one photo.")
-    outs = jobs.targets(sources, out)
-    options.check_stdout(outs, as_json)
-    work = [jobs.Job(s, o, order) for s, o in zip(sources, outs, strict=True)]
-    if len(work) == 1:
-        jobs.check(work[0], writing)  # before the model is loaded
-    editor = options.load_editor(model)
-    if rest:
-        work = [_at_rest(job, editor) for job in work]
-    if giver is not None:
-        work = _wearing(work, _measured(editor, *giver))
-    if out is not None and out != "-":
-        for job in work:
-            pathlib.Path(job.out).parent.mkdir(parents=True, exist_ok=True)
-    rows = _attempt(lambda job: jobs.work(editor, job, writing), work, 1)
-    if save is not None and "faces" in rows[0]:
-        _save_face(save, rows[0]["faces"], 0, editor)
-    options.finish(rows, as_json)
-
-
-def _at_rest(job, editor):
-    return _wearing([job], [0.0] * editor.model.parameters)[0]
-
-
-def _wearing(work, vector):
-    wear = lambda job: dataclasses.replace(job.order, wear=list(vector))
-    return [dataclasses.replace(job, order=wear(job)) for job in work]
-
-
-def _measured(editor, source, face, box):
-    from slider_jax import jobs
-
-    pick = jobs.face(face)
-    if pick == "all":
-        raise ValueError("--source-face is one face: give its number, or a point.")
-    around = None if box is None else jobs.box(box)
-    source = sys.stdin.buffer if source == "-" else source
-    return editor.open(source, pick, box=around).measured.expression.tolist()
-
-
-def _attempt(do, items, workers):
-    """Rows in the order of `items`, with what failed among them."""
-    from slider_jax import jobs
-
-    rows = [None] * len(items)
-    with options.progress(len(items), "photo") as bar:
-        for i, found in jobs.attempt(do, items, workers):
-            if isinstance(found, Exception):
-                ours = not isinstance(found, ValueError | OSError)
-                if ours and len(items) == 1:
-                    raise found
-                found = jobs.failure(items[i], found)
-            rows[i] = found
-            bar.update()
-    return rows
-
-
-def _check_expression_file(path, force):
-    if path.suffix not in (".json", ".csv"):
-        raise ValueError(f"{path} ends neither in .json nor in .csv.")
-    options.check_free(path, force)
-
-
-def _save_face(path, faces, index, editor):
-    from slider_jax import photo, recording
-
-    if not 0 <= index < len(faces):
-        raise photo.FaceError(
-            f"There is no face {index}: choose 0 to {len(faces) - 1}."
-        )
-    sliders = faces[index]["sliders"]
-    recording.write(path, recording.Recording((sliders,), model=editor.model.id))

@@ -1,17 +1,21 @@
-"""`slider sweep`, `grid`, `animate` and `export`."""
+"""`slider sweep`, `grid` and `export`."""
 
 import json
 import pathlib
 import sys
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from slider_jax import cli_options as options
 
+if TYPE_CHECKING:
+    from slider_jax.session import Session
+
 
 def register(app: typer.Typer) -> None:
-    for command in (sweep, grid, animate, export):
+    for command in (sweep, grid, export):
         app.command()(command)
 
 
@@ -61,8 +65,8 @@ def sweep(
     path = _sheet_path(photo, out, "sweep", force, as_json)
     names = _check_names(slider)
     values = np.linspace(low, high, steps).round(3).tolist()
-    session, now = _open(photo, set_, face, box, model)
-    results = _watched(strips.sweep(session, now, *names, values), steps)
+    session, now = open_face(photo, set_, face, box, model)
+    results = watched(strips.sweep(session, now, *names, values), steps)
     cells = [session.photo.pixels, *(result.photo.pixels for result in results)]
     cells = [strips.look(session, pixels, size) for pixels in cells]
     words = ["photo", *map(_signed, values)]
@@ -104,9 +108,9 @@ def grid(
     path = _sheet_path(photo, out, "grid", force, as_json)
     names = _check_names(across, down)
     values = np.linspace(low, high, steps).round(3).tolist()
-    session, now = _open(photo, set_, face, box, model)
+    session, now = open_face(photo, set_, face, box, model)
     made = strips.grid(session, now, *names, values, values)
-    results = _watched(made, steps * steps)
+    results = watched(made, steps * steps)
     cells = [strips.look(session, result.photo.pixels, size) for result in results]
     words = [*map(_signed, values)]
     head = dict(across=f"across: {names[0]}", down=f"down: {names[1]}")
@@ -114,104 +118,6 @@ def grid(
     request = {"across": names[0], "down": names[1], "values": values}
     request["set"] = options.request(set_, "--set")
     _write_sheet(sheet, path, session, request, no_record, label, as_json)
-
-
-def animate(
-    photo: options.Photo,
-    what: Annotated[
-        list[str],
-        typer.Argument(
-            help="A table over time (.csv or .json: ARKit shapes as Live Link Face "
-            "exports them, our sliders, or visemes with times). Or one face to go to "
-            "from the measured one, or two and more to go through: photos, saved "
-            "expressions, requests such as happiness=1, or the word measured."
-        ),
-    ],
-    out: Annotated[
-        pathlib.Path | None,
-        typer.Option("--out", "-o", help="A .gif or an .mp4. Else NAME.gif beside it."),
-    ] = None,
-    audio: Annotated[
-        str | None,
-        typer.Option(help="Take the sound of this sound or video file (.mp4 only)."),
-    ] = None,
-    fps: Annotated[float, typer.Option(min=1, max=50)] = 25.0,
-    seconds: Annotated[
-        float, typer.Option(min=0.04, max=60, help="From one face to the next.")
-    ] = 1.0,
-    back: Annotated[
-        bool, typer.Option("--back", help="Go back the same way at the end.")
-    ] = False,
-    longest: Annotated[
-        int | None,
-        typer.Option(
-            "--size",
-            min=16,
-            help="Longest side in pixels; else 640 in a GIF, 1920 in an MP4.",
-        ),
-    ] = None,
-    face: options.Face = "0",
-    box: options.Box = None,
-    region: options.Region = "all",
-    strength: options.Strength = 1.0,
-    model: options.Model = None,
-    force: options.Force = False,
-    no_record: options.NoRecord = False,
-    as_json: options.Json = False,
-) -> None:
-    """Move a face: a GIF, or an MP4 with sound.
-
-    For example: slider animate me.jpg take.csv -o me.mp4 --audio take.mov
-    or: slider animate me.jpg happiness=1 surprise=1 measured -o me.gif
-    """
-    from slider_jax import film, jobs, recording
-    from slider_jax.face import requests
-
-    path = out or pathlib.Path("stdin.gif" if photo == "-" else photo).with_suffix(
-        ".gif"
-    )
-    kind = path.suffix.lower()
-    if kind not in (".gif", ".mp4"):
-        raise ValueError(f"{path} is neither a .gif nor an .mp4.")
-    if kind == ".gif" and audio:
-        raise ValueError("A GIF has no sound: name an .mp4 for --audio.")
-    if kind == ".mp4":
-        film.ffmpeg()
-    options.check_free(path, force)
-    requests.region_mask(region)
-    how = dict(region=region, strength=jobs.share(strength))
-    table = None
-    if len(what) == 1 and pathlib.Path(what[0]).suffix.lower() in (".csv", ".json"):
-        table = recording.read(what[0])
-        options.note(table.notes, what[0])
-    stops = None if table and len(table.requests) != 1 else _stops(what)
-    if stops is None and not table.requests:
-        raise ValueError(f"{what[0]} holds no frame.")
-    session, now = _open(photo, (), face, box, model)
-    if stops is None:
-        wanted = recording.resample(table, fps)
-    else:
-        vectors = [_vector(session, stop, model) for stop in stops]
-        vectors = [now, *vectors] if len(vectors) == 1 else vectors
-        wanted = film.passages(vectors, seconds, fps)
-    if back:
-        wanted = [*wanted, *wanted[-2:0:-1]]
-    longest = longest or (640 if kind == ".gif" else 1920)
-    results = (session.edit(frame, **how) for frame in wanted)
-    even = kind == ".mp4"
-    frames = (
-        film.shrink(result.photo.pixels, longest, even=even)
-        for result in _watched(results, len(wanted), "frame")
-    )
-    record = {"animate": [pathlib.Path(w).name for w in what]} | how
-    record = None if no_record else _record(session, record)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if kind == ".gif":
-        film.write_gif(path, frames, fps, record=record)
-    else:
-        about = dict(count=len(wanted), record=record, audio=audio)
-        film.write_mp4(path, frames, fps, **about)
-    _say(path, as_json, frames=len(wanted), seconds=round(len(wanted) / fps, 3))
 
 
 def export(
@@ -244,10 +150,12 @@ def export(
     dtype = "float32" if full else "float16"
     model = model_file.export_run(run, out, dtype=dtype, **card)
     facts = dict(model=model.id, pixels=model.size, parameters=model.parameters)
-    _say(out, as_json, **facts, bytes=out.stat().st_size)
+    say(out, as_json, **facts, bytes=out.stat().st_size)
 
 
-def _open(source, set_, face, box, model):
+def open_face(
+    source: str, set_: Sequence[str], face: str, box: str | None, model: str | None
+) -> tuple["Session", Any]:
     """The session, and the vector that it begins with."""
     order = options.order(set_, face=face, box=box)
     if order.face == "all":
@@ -269,34 +177,7 @@ def _check_names(*names):
     return names
 
 
-def _stops(words):
-    """Checked before the model is loaded: None is the measured face, a dict a request,
-    a path a photo."""
-    found = []
-    for word in words:
-        path = pathlib.Path(word)
-        if word == "measured":
-            found.append(None)
-        elif path.suffix.lower() in (".csv", ".json"):
-            found.append(options.expression(path))
-        elif "=" in word and not path.exists():
-            found.append(options.request([word], "--set"))
-        else:
-            found.append(path)
-    return found
-
-
-def _vector(session, stop, model):
-    if stop is None:
-        return session.measured.expression
-    if isinstance(stop, dict):
-        return session.vector(stop)
-    from slider_jax.edit import Editor
-
-    return Editor(session.painter).open(stop).measured.expression
-
-
-def _watched(results, total, unit="picture"):
+def watched(results: Iterable, total: int, unit: str = "picture") -> Iterator:
     with options.progress(total, unit) as bar:
         for result in results:
             yield result
@@ -317,7 +198,7 @@ def _sheet_path(photo, out, mark, force, as_json):
     return out
 
 
-def _record(session, request):
+def record_of(session: "Session", request: dict[str, Any]) -> dict[str, Any]:
     rest = session.edit({}).record
     return {key: rest[key] for key in ("software", "model", "box")} | {
         "request": request
@@ -327,7 +208,7 @@ def _record(session, request):
 def _write_sheet(sheet, path, session, request, no_record, label, as_json):
     from slider_jax import photo
 
-    record = None if no_record else _record(session, request)
+    record = None if no_record else record_of(session, request)
     target = None if path == "-" else path
     if target:
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -337,10 +218,10 @@ def _write_sheet(sheet, path, session, request, no_record, label, as_json):
         sys.stdout.buffer.flush()
         return
     height, width = sheet.pixels.shape[:2]
-    _say(path, as_json, width=width, height=height, request=request)
+    say(path, as_json, width=width, height=height, request=request)
 
 
-def _say(path, as_json, **facts):
+def say(path: object, as_json: bool, **facts: Any) -> None:
     if as_json:
         print(json.dumps({"out": str(path)} | facts, indent=1))
     else:

@@ -45,18 +45,24 @@ def grid(
         yield from sweep(session, moved, across, columns)
 
 
+def square(session: Session) -> tuple[float, float, float, float]:
+    """About the face, as far as the photo goes: left, top, right, bottom."""
+    x0, y0, x1, y1 = session.measured.face.box
+    height, width = session.photo.pixels.shape[:2]
+    side = min(ROOM * max(x1 - x0, y1 - y0), height, width)
+    left = float(np.clip((x0 + x1 - side) / 2, 0, width - side))
+    top = float(np.clip((y0 + y1 - side) / 2, 0, height - side))
+    return left, top, left + side, top + side
+
+
 def look(
     session: Session, pixels: UInt8[np.ndarray, "h w 3"], size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """The square about the face, as far as the photo goes."""
-    x0, y0, x1, y1 = session.measured.face.box
-    height, width = pixels.shape[:2]
-    side = min(ROOM * max(x1 - x0, y1 - y0), height, width)
-    left = np.clip((x0 + x1 - side) / 2, 0, width - side)
-    top = np.clip((y0 + y1 - side) / 2, 0, height - side)
-    box = (left, top, left + side, top + side)
+    """The square about the face."""
     image = Image.fromarray(pixels)
-    return np.asarray(image.resize((size, size), Image.Resampling.LANCZOS, box=box))
+    return np.asarray(
+        image.resize((size, size), Image.Resampling.LANCZOS, box=square(session))
+    )
 
 
 def sheet(

@@ -156,6 +156,15 @@ def test_faces_photos_and_saved_expressions_are_stops(slider, editor, monkeypatc
         assert abs(frame - expected).mean() < 0.5  # a file keeps four digits
 
 
+def test_a_film_of_the_face_alone(slider, editor):
+    asked = ("animate", "couple.png", "happy=1", "--seconds=.1", "--face=1", "--crop")
+    assert slider(*asked)[0] == 0
+    left, top, right, bottom = strips.square(editor.open("couple.png", 1))
+    assert 150 < left < right <= 400 and right - left == pytest.approx(bottom - top)
+    with Image.open("couple.gif") as image:
+        assert image.size == (round(right - left),) * 2
+
+
 def test_one_stop_begins_at_the_measured_face():
     path = film.passages([np.zeros(2), np.ones(2)], 1.0, 4)
     np.testing.assert_allclose([v[0] for v in path], [0, 0.15625, 0.5, 0.84375, 1])
