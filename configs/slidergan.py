@@ -35,8 +35,13 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         width=64,
         blocks=6,
         depth=6,
+        # What the paper leaves open; choices are in slider_jax/systems/slidergan.py.
         adversarial="ra_expectation",
+        relative_to="all",
         penalty_at="interpolates",
+        penalty_on="scores",
+        critic_kind="stargan",
+        bounded=False,
         initial="normal",
         dtype="float32",
     )
@@ -60,7 +65,10 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config.ema_decay = 0.999
 
     # One phase after another; each has its own split and loss weights. What has weight
-    # 0 is watched and not trained.
+    # 0 is watched and not trained. Other readings of the paper are other numbers: the
+    # penalty outside of L_adv has weight 10 (beside adversarial 30), "30" read as the
+    # penalty's own weight makes it 30 (beside adversarial 1), and pixels averaged over
+    # their channels, instead of summed, have a third of the weights.
     critic = dict(
         adversarial=30.0, gradient_penalty=300.0, expression=1000.0, score_gap=0.0
     )

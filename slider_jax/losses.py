@@ -96,6 +96,12 @@ def _relative(real, fake, batch_mean):
     return real - batch_mean(fake), fake - batch_mean(real)
 
 
+def per_position(batch_mean: BatchMean) -> Callable[[Scores], Float[Array, "1 h w"]]:
+    """E of every patch position by itself: another reading of eq. 5."""
+    mean = jax.vmap(jax.vmap(batch_mean, in_axes=1), in_axes=1)
+    return lambda scores: mean(scores)[None]
+
+
 def _patches(scores):
     return scores.mean(axis=(1, 2))
 

@@ -7,6 +7,7 @@ import pytest
 
 from slider_jax import torch_weights
 from slider_jax.nets.critic import Critic
+from slider_jax.nets.patchgan import PatchGan70
 
 torch = pytest.importorskip("torch")
 import torch_twins as twins  # noqa: E402
@@ -44,6 +45,27 @@ def test_the_last_map_follows_from_size_and_depth(size, depth, side):
     (score, parameters), _ = abstract(Critic(size=size, depth=depth))
     assert score.shape == (2, side, side)
     assert parameters.shape == (2, 30)
+
+
+def test_the_critic_of_pix2pix_scores_14_by_14_patches():
+    """Parameters by hand: 4 x 4 kernels and biases, and a head of 512 x 30."""
+    image = jax.ShapeDtypeStruct((2, 128, 128, 3), "float32")
+    init = PatchGan70().init_with_output
+    (score, parameters), params = jax.eval_shape(init, jax.random.key(0), image)
+    assert (score.shape, parameters.shape) == ((2, 14, 14), (2, 30))
+    kernels = 16 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512 + 512)
+    biases = 64 + 128 + 256 + 512 + 1
+    count = sum(leaf.size for leaf in jax.tree.leaves(params))
+    assert count == kernels + biases + 512 * 30 + 30 == 2_780_127
+
+
+def test_bounded_parameters_are_the_tanh_of_the_others(twin):
+    _, params, image = twin
+    free = quick(Critic(**SMALL).apply)(params, 9 * image)
+    bounded = quick(Critic(**SMALL, bounded=True).apply)(params, 9 * image)
+    np.testing.assert_array_equal(bounded[0], free[0])
+    np.testing.assert_allclose(bounded[1], np.tanh(free[1]), rtol=1e-5)
+    assert np.abs(free[1] - bounded[1]).max() > 0.1
 
 
 @pytest.fixture(scope="module")

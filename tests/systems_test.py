@@ -63,7 +63,9 @@ def test_an_unknown_system_is_refused_with_those_there_are():
         systems.create("slidergun")
 
 
-@pytest.mark.parametrize("field", ["adversarial", "penalty_at"])
+@pytest.mark.parametrize(
+    "field", ["adversarial", "relative_to", "penalty_at", "penalty_on", "critic_kind"]
+)
 def test_an_unknown_mode_is_refused_with_those_there_are(field):
     with pytest.raises(ValueError, match="choose from"):
         systems.create("slidergan", **{field: "typo"})

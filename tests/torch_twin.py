@@ -64,8 +64,40 @@ def critic(p, x, *, depth):
     return score, F.conv2d(x, p["parameters/kernel"])[:, :, 0, 0]
 
 
+def patchgan70(p, x):
+    """The critic of pix2pix without its norms; parameters from the mean feature."""
+    for i, stride in enumerate((2, 2, 2, 1)):
+        x = F.conv2d(x, p[f"layer_{i}/kernel"], p[f"layer_{i}/bias"], stride, 1)
+        x = F.leaky_relu(x, 0.2)
+    score = F.conv2d(x, p["score/kernel"], p["score/bias"], padding=1)[:, 0]
+    head = p["parameters/kernel"][:, :, 0, 0]
+    return score, F.linear(x.mean((2, 3)), head, p["parameters/bias"])
+
+
+def game(mode, real, fake, over=(0, 1, 2)):
+    """Losses of critic and generator; means of scores run over these axes."""
+    mean = lambda x: x.mean(over, keepdim=True)
+    r, f = real - mean(fake), fake - mean(real)
+    bce = F.binary_cross_entropy_with_logits
+    one, zero = torch.ones_like(r), torch.zeros_like(r)
+    if mode == "rasgan":
+        return (
+            (bce(r, one) + bce(f, zero)) / 2,
+            (bce(r, zero) + bce(f, one)) / 2,
+        )
+    if mode == "ralsgan":
+        return (
+            (F.mse_loss(r, one) + F.mse_loss(f, -one)) / 2,
+            (F.mse_loss(r, -one) + F.mse_loss(f, one)) / 2,
+        )
+    if mode == "wgan_gp":
+        return fake.mean() - real.mean(), -fake.mean()
+    difference = torch.sigmoid(r).mean() - torch.sigmoid(f).mean()
+    return -difference, difference
+
+
 class Twin:
-    """`ra_expectation` with a penalty at interpolates; Adam for both players."""
+    """Losses of both players, and Adam for both; `model` has System's names."""
 
     def __init__(self, params, model, weights, rate):
         self.generator = to_torch(params["generator"])
@@ -80,29 +112,48 @@ class Twin:
         return mask * colour + (1 - mask) * image, colour, mask
 
     def judge(self, image):
-        return critic(self.critic, image, depth=self.model["depth"])
+        if self.model.get("critic_kind") == "patchgan70":
+            score, expression = patchgan70(self.critic, image)
+        else:
+            score, expression = critic(self.critic, image, depth=self.model["depth"])
+        bounded = self.model.get("bounded")
+        return score, torch.tanh(expression) if bounded else expression
 
-    def critic_update(self, b, t):
+    def play(self, real, fake):
+        mode = self.model.get("adversarial", "ra_expectation")
+        alone = self.model.get("relative_to") == "position"
+        return game(mode, real, fake, over=(0,) if alone else (0, 1, 2))
+
+    def penalty(self, points):
+        points = points.clone().requires_grad_()
+        score, _ = self.judge(points)
+        if self.model.get("penalty_on") == "sigma":
+            score = torch.sigmoid(score)
+        (slope,) = torch.autograd.grad(score.sum(), points, create_graph=True)
+        norm = (slope.square().sum((1, 2, 3)) + 1e-12).sqrt()
+        return (norm - 1).square().mean()
+
+    def critic_losses(self, b, t):
         """`t` [b]: where between real and fake the penalty is taken."""
         with torch.no_grad():
             fake, *_ = self.edit(b.image, b.target_expression)
         real_score, expression = self.judge(b.image)
         fake_score, _ = self.judge(fake)
         t = t[:, None, None, None]
-        between = (t * b.image + (1 - t) * fake).requires_grad_()
-        score = self.judge(between)[0].sum()
-        (slope,) = torch.autograd.grad(score, between, create_graph=True)
-        norm = (slope.square().sum((1, 2, 3)) + 1e-12).sqrt()
-        return self._update(
-            self.adam_d,
-            "critic",
-            adversarial=-_difference(real_score, fake_score),
-            gradient_penalty=(norm - 1).square().mean(),
+        points = {
+            "interpolates": [t * b.image + (1 - t) * fake],
+            "fake": [fake],
+            "real": [b.image],
+            "both": [b.image, fake],
+        }[self.model.get("penalty_at", "interpolates")]
+        return dict(
+            adversarial=self.play(real_score, fake_score)[0],
+            gradient_penalty=sum(map(self.penalty, points)) / len(points),
             expression=F.mse_loss(expression, b.expression),
             score_gap=real_score.mean() - fake_score.mean(),
         )
 
-    def generator_update(self, b):
+    def generator_losses(self, b):
         fake, colour, mask = self.edit(b.image, b.target_expression)
         back, _, back_mask = self.edit(fake, b.expression)
         fake_score, expression = self.judge(fake)
@@ -110,10 +161,8 @@ class Twin:
             real_score, _ = self.judge(b.image)
         l1 = lambda x, y: 3 * (x - y).abs().mean((1, 2, 3))
         entropy = F.binary_cross_entropy(mask, mask) / np.log(2)
-        return self._update(
-            self.adam_g,
-            "generator",
-            adversarial=_difference(real_score, fake_score),
+        return dict(
+            adversarial=self.play(real_score, fake_score)[1],
             expression=F.mse_loss(expression, b.target_expression),
             reconstruction=l1(back, b.image).mean(),
             paired=(b.paired * l1(fake, b.target)).mean(),
@@ -122,7 +171,13 @@ class Twin:
             mask_entropy=entropy.detach(),
         )
 
-    def _update(self, adam, player, **losses):
+    def critic_update(self, b, t):
+        return self._update(self.adam_d, "critic", self.critic_losses(b, t))
+
+    def generator_update(self, b):
+        return self._update(self.adam_g, "generator", self.generator_losses(b))
+
+    def _update(self, adam, player, losses):
         total = sum(w * losses[name] for name, w in self.weights[player].items())
         adam.zero_grad()
         total.backward()
@@ -131,8 +186,3 @@ class Twin:
         losses["gradient_norm"] = torch.cat([g.flatten() for g in leaves]).norm()
         losses["total"] = total
         return {f"{player}/{k}": float(v.detach()) for k, v in losses.items()}
-
-
-def _difference(real, fake):
-    relative = torch.sigmoid(real - fake.mean()), torch.sigmoid(fake - real.mean())
-    return relative[0].mean() - relative[1].mean()

@@ -12,13 +12,15 @@ class Critic(nn.Module):
 
     Every layer halves the image and doubles the channels; the last feature map,
     `size / 2**depth` wide, feeds both heads. No norm: the gradient penalty is a matter
-    of one example. Scores and parameters are unbounded, and float32 whatever `dtype`.
+    of one example. Scores are unbounded, parameters too unless `bounded`; both are
+    float32 whatever `dtype`.
     """
 
     parameters: int = 30
     width: int = 64
     depth: int = 6
     size: int = 128
+    bounded: bool = False  # parameters, by tanh
     initial: str = "normal"
     dtype: str = "float32"
 
@@ -36,7 +38,7 @@ class Critic(nn.Module):
         score = Convolution(1, 3, 1, 1, **kind, name="score")(x)
         whole = self.size >> self.depth
         parameters = Convolution(self.parameters, whole, **kind, name="parameters")(x)
-        return (
-            score[..., 0].astype(jnp.float32),
-            parameters[:, 0, 0].astype(jnp.float32),
-        )
+        parameters = parameters[:, 0, 0].astype(jnp.float32)
+        if self.bounded:
+            parameters = jnp.tanh(parameters)
+        return score[..., 0].astype(jnp.float32), parameters

@@ -9,8 +9,12 @@ import jax.numpy as jnp
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
 from slider_jax.nets.generator import Generator, compose
+from slider_jax.nets.patchgan import PatchGan70
 
 PENALTY_POINTS = ("interpolates", "fake", "real", "both")
+PENALISED = ("scores", "sigma")
+MEANS = {"all": lambda batch_mean: batch_mean, "position": losses.per_position}
+CRITICS = ("stargan", "patchgan70")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +31,20 @@ class System:
     blocks: int = 6
     depth: int = 6  # of the critic
     adversarial: str = "ra_expectation"  # of losses.ADVERSARIAL
+    relative_to: str = "all"  # scores, or those of one "position" of the map
     penalty_at: str = "interpolates"  # of PENALTY_POINTS
+    penalty_on: str = "scores"  # or "sigma" of them, as eq. 6 prints
+    critic_kind: str = "stargan"  # or "patchgan70", for which depth says nothing
+    bounded: bool = False  # the critic's expressions, by tanh
     initial: str = "normal"  # GANimation's N(0, 0.02); "torch" suits narrow networks
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
     def __post_init__(self):
         _check("model.adversarial", self.adversarial, losses.ADVERSARIAL)
+        _check("model.relative_to", self.relative_to, MEANS)
         _check("model.penalty_at", self.penalty_at, PENALTY_POINTS)
+        _check("model.penalty_on", self.penalty_on, PENALISED)
+        _check("model.critic_kind", self.critic_kind, CRITICS)
 
     @property
     def generator(self):
@@ -47,13 +58,10 @@ class System:
 
     @property
     def critic(self):
-        return Critic(
-            self.parameters,
-            width=self.width,
-            depth=self.depth,
-            size=self.size,
-            initial=self.initial,
-        )
+        kind = dict(width=self.width, bounded=self.bounded, initial=self.initial)
+        if self.critic_kind == "patchgan70":
+            return PatchGan70(self.parameters, **kind)
+        return Critic(self.parameters, depth=self.depth, size=self.size, **kind)
 
     def init(self, key, batch):
         generator_key, critic_key = jax.random.split(key)
@@ -85,8 +93,9 @@ class System:
         scores, expressions = self.critic.apply(params["critic"], both)
         real_score, fake_score = jnp.split(scores, 2)
         adversarial, _ = losses.ADVERSARIAL[self.adversarial]
+        mean = MEANS[self.relative_to](batch_mean)
         return {
-            "adversarial": adversarial(real_score, fake_score, batch_mean),
+            "adversarial": adversarial(real_score, fake_score, mean),
             "gradient_penalty": self._penalty(score, batch.image, fake, keys),
             "expression": losses.expression_error(
                 jnp.split(expressions, 2)[0], batch.expression
@@ -107,8 +116,9 @@ class System:
         fake_score, expression = critic(fake)
         real_score, _ = critic(batch.image)
         _, adversarial = losses.ADVERSARIAL[self.adversarial]
+        mean = MEANS[self.relative_to](batch_mean)
         terms = {
-            "adversarial": adversarial(real_score, fake_score, batch_mean),
+            "adversarial": adversarial(real_score, fake_score, mean),
             "expression": losses.expression_error(expression, batch.target_expression),
             "reconstruction": losses.pixel_distance(back, batch.image),
             "paired": losses.paired_distance(fake, batch.target, batch.paired),
@@ -123,7 +133,9 @@ class System:
             terms["identity"] = losses.identity_distance(a, b)
         return terms
 
-    def _penalty(self, score, real, fake, keys):
+    def _penalty(self, scores, real, fake, keys):
+        sigma = lambda image: jax.nn.sigmoid(scores(image))
+        score = {"scores": scores, "sigma": sigma}[self.penalty_on]
         if self.penalty_at == "both":
             at_real, at_fake = (losses.gradient_penalty(score, x) for x in (real, fake))
             return (at_real + at_fake) / 2
