@@ -15,7 +15,7 @@ import small_editor
 import small_shell
 from PIL import Image
 
-from slider_jax import edit, model_file, photo, recording
+from slider_jax import edit, jobs, model_file, orders, photo, recording
 from slider_jax.painter import make_painter
 
 
@@ -284,6 +284,14 @@ def test_a_batch_never_takes_another_edit_or_an_older_one_for_done(slider, here)
     assert slider(*done, "--set=jawOpen=.3")[0] == 2
     code, said, _ = slider(*done, "--set=jawOpen=.3", "--force")
     assert code == 0 and "skipped" not in json.loads(said)[0]
+
+
+def test_what_another_model_made_is_not_done(slider, editor):
+    slider("edit", "one.png", "--set=jawOpen=.3")
+    job = jobs.Job("one.png", "one.edited.png", orders.Order(set={"jawOpen": 0.3}))
+    assert jobs.is_done(editor, job, jobs.Writing())
+    other = edit.Editor(make_painter(small_editor.model(seed=1)))
+    assert not jobs.is_done(other, job, jobs.Writing())
 
 
 def test_a_batch_survives_what_nobody_expected(slider, monkeypatch):

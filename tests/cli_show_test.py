@@ -130,6 +130,19 @@ def test_a_gif_keeps_its_time_its_record_and_what_stands_still(slider):
     assert (frames[15][:, :200] != frames[0][:, :200]).any()
 
 
+def test_dots_of_a_gif_stand_still_where_the_pictures_do(tmp_path):
+    first = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    second = first.copy()
+    second[:, :20] //= 2
+    film.write_gif(tmp_path / "a.gif", [first, second], 10, record=None)
+    with Image.open(tmp_path / "a.gif") as image:
+        shown = [np.asarray(image.convert("RGB"))]
+        image.seek(1)
+        shown.append(np.asarray(image.convert("RGB")))
+    differ = (shown[0] != shown[1]).any(-1)
+    assert differ[:, :20].any() and not differ[:, 20:].any()
+
+
 def test_a_recording_moves_the_face_over_time(slider, here):
     (here / "take.csv").write_text(
         "time,viseme,headYaw\n0,sil,1\n0.1,aa,2\n0.3,O,3\n0.4,sil,1\n"
