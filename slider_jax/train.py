@@ -90,8 +90,11 @@ class _Run:
         every = self.config.every
         self.bar.set_description(phase.name)
         waiting, ahead = None, jax.default_backend() != "cpu"
+        due = None  # a step whose log is written while the next one runs
         for step in range(start + 1, phase.last + 1):
             state, metrics = step_fn(state, strategy.split(next(batches)))
+            if due:
+                self.log(due, phase)
             # One step ahead of the device, not more: a queue would fill its memory. A
             # CPU takes the memory of a step when it is asked, so there is no next one.
             jax.block_until_ready(waiting if ahead else metrics)
@@ -100,8 +103,10 @@ class _Run:
             self.bar.update()
             stopping = asked_to_stop(step)
             saving = step % every.checkpoint == 0 or step == phase.last or stopping
-            if step % every.log == 0:
-                self.log(step, phase)
+            due = step if step % every.log == 0 else None
+            if due and saving:  # what is saved has been logged
+                self.log(due, phase)
+                due = None
             if step % every.samples == 0 or step == phase.last:
                 self.sheet(step, state)
             if saving:

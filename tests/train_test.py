@@ -9,7 +9,7 @@ import pytest
 import small_run
 from small_game import assert_equal
 
-from slider_jax import data, parallel, prepare, stop, systems, train
+from slider_jax import data, parallel, prepare, report, stop, systems, train
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +76,31 @@ def test_interrupted_and_resumed_is_uninterrupted(
     assert len(seen) == 8
     assert_equal(parallel.to_host(state), straight[1])
     assert lines(tmp_path) == lines(straight[0])
+
+
+def test_a_log_is_written_while_the_next_step_runs(tmp_path, monkeypatch):
+    """Unless its step is saved: what is saved has been logged."""
+    asked, written = [], []
+
+    def counted(*args, **options):
+        for batch in data_stream(*args, **options):
+            asked.append(batch)
+            yield batch
+
+    data_stream, scalars = data.stream, report.Writer.scalars
+
+    def noted(self, step, values):
+        written.append((step, len(asked)))
+        scalars(self, step, values)
+
+    monkeypatch.setattr(prepare, "sample_batches", lambda config: [])
+    monkeypatch.setattr(train._Run, "sheet", lambda *_: None)
+    monkeypatch.setattr(data, "stream", counted)
+    monkeypatch.setattr(report.Writer, "scalars", noted)
+    small = small_run.config()
+    small.every.checkpoint = 6
+    small_run.run(tmp_path, small)
+    assert written == [(2, 3), (4, 4), (6, 6), (8, 8)]
 
 
 def test_a_finished_run_does_nothing_more(straight, capsys):
