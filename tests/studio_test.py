@@ -155,6 +155,10 @@ def test_another_photo_lends_its_expression(server, one, two):
     lent = server.json(f"/api/transfer?tab={tab}", two)["vector"]
     faces = server.studio.editor.measure(two)
     assert any(np.allclose(lent, face.expression) for face in faces)
+    plain = small_studio.png(Image.new("RGB", (90, 90)))
+    status, _, answer = server.ask(f"/api/transfer?tab={tab}&name=b.png", plain)
+    said = json.loads(answer)["error"]
+    assert status == 400 and said == "b.png (90 x 90 pixels): no face was found."
 
 
 def test_random_faces_are_requests_and_the_seed_decides(server, one):
@@ -240,6 +244,32 @@ def test_files_that_are_no_photos_are_a_sentence(server):
     assert status == 422 and "draw a box" in json.loads(answer)["error"]
     status, _, answer = server.ask("/api/render", {"tab": tab, "story": told()})
     assert status == 400 and "Send a photo" in json.loads(answer)["error"]
+
+
+@pytest.mark.parametrize(
+    "path, ask, sentence",
+    [
+        ("render", {"seq": "one"}, "seq is 'one'"),
+        ("render", {"side": -3}, "side is -3"),
+        ("blend", {"wanted": 3}, "wanted"),
+        ("blend", {"wanted": {}, "amount": 2}, "amount is 2"),
+        ("blend", {"wanted": {}, "region": "knee"}, "no region 'knee'"),
+        ("strip", {"name": "jawOpne"}, "jawOpen"),
+        ("strip", {"name": "jawOpen", "steps": 1e9}, "steps"),
+        ("thumbs", {"component": "jawOpen"}, "component_1"),
+        ("random", {"seed": None}, "seed is None"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_sentence(server, one, path, ask, sentence):
+    body = {"tab": server.tab(one), "story": told()} | ask
+    status, _, answer = server.ask(f"/api/{path}", body)
+    assert status == 400 and sentence in json.loads(answer)["error"]
+
+
+def test_what_is_no_json_is_a_sentence(server):
+    for body in (b"{", b"[]", b"\xff", b"[" * 100_000):
+        status, _, answer = server.ask("/api/render", body)
+        assert status == 400 and "no JSON" in json.loads(answer)["error"]
 
 
 def test_a_box_says_where_the_face_is(server, two):

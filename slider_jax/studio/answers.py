@@ -75,7 +75,8 @@ class Studio:
         return stories.parse(ask.get("story", {}), self.parameters, len(tab.faces))
 
     def render(self, tab: Tab, ask: dict) -> bytes:
-        story, number = self.story(tab, ask), ask.get("seq", 0)
+        story = self.story(tab, ask)
+        number = _number(ask, "seq", tab.newest, 0, 2**53)
         tab.newest = max(tab.newest, number)
         asked = time.perf_counter()
         with self.lock:
@@ -134,7 +135,10 @@ class Studio:
         """The expression of the largest face in another photo."""
         opened = _opened(content, name or "the second photo")
         with self.lock:
-            faces = photo.find_faces(opened)
+            try:
+                faces = photo.find_faces(opened)
+            except photo.FaceError as error:  # nobody draws a box in a second photo
+                raise ValueError(f"{str(error).partition(';')[0]}.") from error
             face = max(faces, key=lambda face: face.box[2] - face.box[0])
             measured = self.editor.open(opened, face).measured
         return {"vector": measured.expression.tolist(), "sliders": measured.sliders}

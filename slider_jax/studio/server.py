@@ -122,6 +122,8 @@ def serve(studio: Studio, *, host: str, port: int, browse: bool) -> None:
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/"
     print(f"The studio is at {address} (Ctrl-C stops it).", flush=True)
+    if host not in guard.LOOPBACK:
+        print("Everybody who reaches this machine can use it, unencrypted.", flush=True)
     if browse:
         webbrowser.open(address)
     config = uvicorn.Config(

@@ -39,11 +39,12 @@ function remember(merge = false) {
   buttons();
 }
 function step(way) {
+  remember(); // what is still under the hand
   if (!history[at + way]) return;
-  remember();
   story = history[(at += way)];
   keyed = 0;
   buttons();
+  showFaces();
   draw();
 }
 function buttons() {
@@ -323,6 +324,7 @@ const restore = guarded(async (chosen) => {
 });
 const apply = () => {
   if (!Object.keys(story.steps.at(-1)).length) return;
+  if (story.steps.length >= 32) return say("That was applied often enough: download, and open what you saved.");
   go({ ...story, steps: [...story.steps, {}] });
 };
 
@@ -400,7 +402,12 @@ const on = {
     if (last) poseHead({ ...last.shown, ...layer().request });
     draw();
   },
-  rest() { held = null; remember(); if (last) draw(); },
+  rest() {
+    if (!held) return;
+    held = null;
+    remember();
+    draw();
+  },
   clear(name) {
     const { start, request } = layer();
     const rest = Object.fromEntries(Object.entries(request).filter(([n]) => n !== name && !($("both").checked && n === partner(name))));
@@ -476,6 +483,8 @@ const begin = guarded(async () => {
   $("region").append(...["all", ...Object.keys(model.groups)].map((r) => new Option(r === "all" ? "whole face" : r, r)));
   showPresets();
   buttons();
+  const kind = model.default ? "the model that came with the package" : "your model";
+  $("model").textContent = `Faces are ${model.size} px wide, painted by ${kind} (${model.model}).`;
   document.body.dataset.ready = "";
   try { poseHead = await makeHead($("head")); if (last) poseHead(last.shown); }
   catch (error) { if (!(error instanceof Refused)) say(error); }

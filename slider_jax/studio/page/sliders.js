@@ -27,7 +27,7 @@ export function makeSliders(model, on) {
     const whole = element("div", { className: "slider" }, title, track, out);
     const show = (value) => { input.value = value; out.textContent = Number(value).toFixed(2); };
     input.addEventListener("input", () => { show(input.value); on.move(name, Number(input.value)); });
-    input.addEventListener("change", () => on.rest());
+    for (const end of ["change", "pointerup", "pointercancel"]) input.addEventListener(end, () => on.rest());
     input.addEventListener("keydown", (key) => {
       const way = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[key.key];
       if (!way || key.ctrlKey || key.metaKey || key.altKey) return;
