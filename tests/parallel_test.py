@@ -14,7 +14,7 @@ from small_game import (
     sgd,
 )
 
-from slider_jax import parallel, step
+from slider_jax import losses, parallel, step
 
 
 def one_round(strategy, system=None):
@@ -75,3 +75,13 @@ def test_a_batch_that_does_not_split_is_refused():
     parallel.check_batch(16)
     with pytest.raises(ValueError, match="does not split over 8 devices"):
         parallel.check_batch(12)
+
+
+def test_means_by_position_run_over_all_devices():
+    scores = np.random.default_rng(0).normal(size=(8, 2, 3)).astype(np.float32)
+    batch_mean = lambda x: step.mean_over_devices(x.mean(), "devices")
+    found = jax.pmap(losses.per_position(batch_mean), "devices")(scores[:, None])
+    whole = losses.per_position(lambda x: x.mean())(scores)
+    np.testing.assert_allclose(whole, scores.mean(axis=0, keepdims=True), rtol=1e-5)
+    for mean in found:
+        np.testing.assert_allclose(mean, whole, rtol=1e-5)
