@@ -42,6 +42,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         penalty_on="scores",
         critic_kind="stargan",
         bounded=False,
+        distance="absolute",
+        mapped=False,  # short cuts of the demo
+        added=False,
         initial="normal",
         dtype="float32",
     )
@@ -105,21 +108,22 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.learning_rate = dict(critic=2e-4, generator=2e-4)
     if variant == "demo":  # minutes instead of days: lean on the ground truth
         config.identity = "none"  # dlib's weights would be a download
-        config.model.update(size=64, width=24, blocks=4, depth=5, initial="torch")
+        config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
+        config.model.update(mapped=True, added=True, distance="squared")
         config.data.update(
             folder="tiny", batch_size=8, n_critic=1, mirror=True, cache=True
         )
-        config.learning_rate = dict(critic=5e-4, generator=1e-3)
+        config.learning_rate = dict(critic=5e-4, generator=5e-4)
         config.ema_decay = 0.98
         for p in config.phases:
             p.weights.critic.update(
                 adversarial=1.0, gradient_penalty=10.0, expression=100.0
             )
-            p.weights.generator.update(adversarial=1.0, expression=2.0)
-        config.phases[0].weights.generator.update(
-            paired=100.0, colour=30.0, mask_entropy=-1.0
-        )
-        config.phases[0].steps, config.phases[1].steps = 500, 100
+            p.weights.generator.update(
+                adversarial=1.0, expression=20.0, reconstruction=100.0, attention=0.05
+            )
+        config.phases[0].weights.generator.update(paired=500.0, colour=250.0)
+        config.phases[0].steps, config.phases[1].steps = 900, 100
         config.every = dict(log=20, samples=100, checkpoint=200)
     if variant == "tiny":  # for tests
         config.identity = "none"

@@ -98,6 +98,38 @@ def test_the_condition_changes_the_picture_from_the_start():
     assert change[:, 24:40, 24:40].mean() > 1e-3
 
 
+def test_an_added_colour_starts_near_the_photo_and_stays_in_range():
+    network = Generator(**SMALL, added=True)
+    image, condition = draw(2, 16, 16, 3), draw(2, 5, seed=1)
+    params = network.init(jax.random.key(0), image, condition)
+    colour, _ = network.apply(params, image, condition)
+    assert 0 < np.abs(colour - image.clip(-1, 1)).max() < 0.2
+    drawn, _ = Generator(**SMALL).apply(params, image, condition)
+    np.testing.assert_allclose(colour, (image + drawn).clip(-1, 1), atol=1e-6)
+
+
+def test_a_mapped_condition_is_a_sum_of_maps():
+    x, condition = draw(2, 4, 4, 3), draw(2, 5, seed=1)
+    network = generator.ConditionMap()
+    params = network.init(jax.random.key(0), x, condition)
+    maps = np.asarray(params["params"]["kernel"])
+    expected = x + 4 * np.tensordot(condition, maps, axes=1)
+    np.testing.assert_allclose(network.apply(params, x, condition), expected, atol=1e-5)
+
+
+def test_a_mapped_condition_reaches_the_middle_of_the_face():
+    """The tiled one hardly does: that is what it is for."""
+    image, condition = draw(1, 64, 64, 3), draw(1, 5, seed=1)
+
+    def change(**options):
+        network = Generator(5, width=8, blocks=1, initial="he", **options)
+        params = network.init(jax.random.key(0), image, condition)
+        ask = lambda c: np.asarray(network.apply(params, image, c)[0])
+        return np.abs(ask(condition) - ask(-condition))[:, 24:40, 24:40].mean()
+
+    assert change(mapped=True) > 2 * change()
+
+
 @pytest.mark.parametrize("initial, deviation", [("normal", 0.02), ("torch", None)])
 def test_initial_weights_have_the_stated_spread(initial, deviation):
     network = Generator(**SMALL | {"width": 16, "blocks": 0}, initial=initial)

@@ -148,6 +148,12 @@ def test_pixel_distance_sums_the_channels():
     np.testing.assert_allclose(distance, [3.0])
 
 
+def test_squared_distance_sums_the_channels_too():
+    a = jnp.full((1, 4, 4, 3), 0.5)
+    np.testing.assert_allclose(losses.squared_distance(a, -a), [3.0])
+    np.testing.assert_allclose(losses.squared_distance(a, 0 * a), [0.75])
+
+
 def test_without_a_ground_truth_the_paired_distance_is_zero():
     fake, target = jnp.ones((2, 4, 4, 3)), jnp.zeros((2, 4, 4, 3))
     distance = losses.paired_distance(fake, target, jnp.array([True, False]))

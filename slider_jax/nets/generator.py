@@ -49,9 +49,13 @@ class ResidualBlock(nn.Module):
 
 
 class Heads(nn.Module):
-    """Colour and mask, without bias, as one convolution; float32 from here on."""
+    """Colour and mask, without bias, as one convolution; float32 from here on.
+
+    What is `added` to a photo starts at almost nothing.
+    """
 
     masked: bool = True
+    added: bool = False
     initial: str = "normal"
     dtype: str = "float32"
 
@@ -60,8 +64,11 @@ class Heads(nn.Module):
         self, x: Float[Array, "b h w c"]
     ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w 1"]]:
         names = {"colour": 3, "mask": 1} if self.masked else {"colour": 3}
+        init = dict.fromkeys(names, INITS[self.initial])
+        if self.added:
+            init["colour"] = nn.initializers.normal(0.002)
         kernels = [
-            self.param(name, INITS[self.initial], (7, 7, x.shape[3], features))
+            self.param(name, init[name], (7, 7, x.shape[3], features))
             for name, features in names.items()
         ]
         kernel = jnp.concatenate(kernels, axis=3).astype(self.dtype)
@@ -72,11 +79,33 @@ class Heads(nn.Module):
         )
 
 
+class ConditionMap(nn.Module):
+    """A picture of features for every condition, added to `x` as the condition says.
+
+    What the tiled condition tells the middle of a face comes in from the border, since
+    the instance norm takes out the rest (dossier 0.3, rule 8), and that takes long to
+    learn. Where faces are aligned, this says at once which parameter moves what.
+    """
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "b h w c"], condition: Float[Array, "b n"]
+    ) -> Float[Array, "b h w c"]:
+        init = nn.initializers.normal(0.05)
+        kernel = self.param("kernel", init, (condition.shape[1], *x.shape[1:]))
+        # Adam's steps are of one size for all weights, and features are large.
+        return x + 4 * jnp.einsum("bn,nhwc->bhwc", condition, kernel).astype(x.dtype)
+
+
 class Generator(nn.Module):
     """Image in [-1, 1] and condition to colour in [-1, 1] and mask in [0, 1].
 
     `width` is that of the first layer and doubles `down` times. The image's sides are
     multiples of 2**down. Without `masked`, the mask is 1 everywhere (StarGAN).
+
+    Two departures from the papers learn in minutes instead of days, from few faces:
+    `mapped` adds a ConditionMap to the coarsest features, and `added` colours are added
+    to the photo instead of drawn.
     """
 
     conditions: int = 30
@@ -84,6 +113,8 @@ class Generator(nn.Module):
     blocks: int = 6
     down: int = 2
     masked: bool = True
+    mapped: bool = False
+    added: bool = False
     initial: str = "normal"
     dtype: str = "float32"
 
@@ -101,10 +132,13 @@ class Generator(nn.Module):
             features = self.width << (i + 1)
             x = Convolution(features, 4, 2, 1, **kind, name=f"down_{i}")(x)
             x = nn.relu(InstanceNorm(name=f"down_{i}_norm")(x))
+        if self.mapped:
+            x = ConditionMap(name="map")(x, condition)
         for i in range(self.blocks):
             x = ResidualBlock(**kind, name=f"block_{i}")(x)
         for i in range(self.down):
             features = self.width << (self.down - i - 1)
             x = TransposedConvolution(features, **kind, name=f"up_{i}")(x)
             x = nn.relu(InstanceNorm(name=f"up_{i}_norm")(x))
-        return Heads(self.masked, **kind, name="heads")(x)
+        colour, mask = Heads(self.masked, self.added, **kind, name="heads")(x)
+        return (image + colour).clip(-1, 1) if self.added else colour, mask

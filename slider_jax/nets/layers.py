@@ -12,15 +12,17 @@ from jaxtyping import Array, Float
 
 from slider_jax import ops
 
-# N(0, 0.02) is GANimation's; `torch` is U(±1/√fan_in), as StarGAN leaves it.
+# N(0, 0.02) is GANimation's; `torch` is U(±1/√fan_in), as StarGAN leaves it; `he` keeps
+# what passes through a narrow critic alive, where the others let it fade.
 INITS = {
+    "he": nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
     "normal": nn.initializers.normal(0.02),
     "torch": nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform"),
 }
 
 
 def _bias_init(init, fan_in):
-    if init == "normal":
+    if init != "torch":
         return nn.initializers.zeros
     limit = fan_in**-0.5
     return lambda key, shape: jax.random.uniform(

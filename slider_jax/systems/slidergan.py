@@ -36,11 +36,15 @@ class System:
     penalty_on: str = "scores"  # or "sigma" of them, as eq. 6 prints
     critic_kind: str = "stargan"  # or "patchgan70", for which depth says nothing
     bounded: bool = False  # the critic's expressions, by tanh
+    mapped: bool = False  # see nets/generator.py; both are for short runs
+    added: bool = False
+    distance: str = "absolute"  # between pictures, of losses.DISTANCES
     initial: str = "normal"  # GANimation's N(0, 0.02); "torch" suits narrow networks
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
     def __post_init__(self):
         _check("model.adversarial", self.adversarial, losses.ADVERSARIAL)
+        _check("model.distance", self.distance, losses.DISTANCES)
         _check("model.relative_to", self.relative_to, MEANS)
         _check("model.penalty_at", self.penalty_at, PENALTY_POINTS)
         _check("model.penalty_on", self.penalty_on, PENALISED)
@@ -52,6 +56,8 @@ class System:
             self.parameters,
             width=self.width,
             blocks=self.blocks,
+            mapped=self.mapped,
+            added=self.added,
             initial=self.initial,
             dtype=self.dtype,
         )
@@ -116,13 +122,17 @@ class System:
         fake_score, expression = critic(fake)
         real_score, _ = critic(batch.image)
         _, adversarial = losses.ADVERSARIAL[self.adversarial]
+        distance = losses.DISTANCES[self.distance]
+        from_truth = lambda x: losses.paired_distance(
+            x, batch.target, batch.paired, distance
+        )
         mean = MEANS[self.relative_to](batch_mean)
         terms = {
             "adversarial": adversarial(real_score, fake_score, mean),
             "expression": losses.expression_error(expression, batch.target_expression),
-            "reconstruction": losses.pixel_distance(back, batch.image),
-            "paired": losses.paired_distance(fake, batch.target, batch.paired),
-            "colour": losses.paired_distance(colour, batch.target, batch.paired),
+            "reconstruction": distance(back, batch.image),
+            "paired": from_truth(fake),
+            "colour": from_truth(colour),
             "attention": losses.attention(mask, back_mask),
             "mask_entropy": losses.mask_entropy(mask),
         }
