@@ -112,6 +112,8 @@ export async function makeHead(canvas) {
   function draw() {
     waiting = false;
     if (stale) mix();
+    const size = Math.round((canvas.clientWidth || 240) * Math.min(devicePixelRatio, 2));
+    if (canvas.width !== size) canvas.width = canvas.height = size;
     gl.viewport(0, 0, canvas.width, canvas.height);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
