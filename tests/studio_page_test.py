@@ -1,12 +1,11 @@
 """The studio in a real browser: open, upload, drag, undo, download, and what fails."""
 
 import json
-import os
 import re
-import time
 
 import pytest
 import small_studio
+from small_page import drag, photograph, picture, settle, shown, until, upload, value
 
 pytest.importorskip("starlette", reason="the studio needs slider_jax[studio]")
 pytest.importorskip("uvicorn", reason="the studio needs slider_jax[studio]")
@@ -21,7 +20,6 @@ pytestmark = [
     ),
 ]
 WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-SCREENSHOTS = os.environ.get("STUDIO_SCREENSHOTS")  # a folder to leave them in
 
 
 @pytest.fixture(scope="module")
@@ -77,63 +75,6 @@ def open_page(browser, server):
     for context in contexts:
         context.close()
     assert not complaints
-
-
-def until(page, script, wait=15):
-    """The page forbids evaluation from inside, so it is asked from outside."""
-    end = time.monotonic() + wait
-    while not (value := page.evaluate(script)):
-        assert time.monotonic() < end, f"never: {script}"
-        time.sleep(0.02)
-    return value
-
-
-def shown(page):
-    return page.evaluate("Number(document.body.dataset.shown || 0)")
-
-
-def settle(page):
-    """Until the page waits for nothing any more."""
-    page.wait_for_timeout(60)
-    until(page, "!document.body.hasAttribute('data-busy')")
-    page.wait_for_timeout(60)
-
-
-def upload(page, path):
-    before = shown(page)
-    page.set_input_files("#file", path)
-    until(page, f"Number(document.body.dataset.shown || 0) > {before}")
-    settle(page)
-
-
-def picture(page):
-    """A fingerprint of what is drawn."""
-    return page.evaluate("document.getElementById('result').toDataURL()")
-
-
-def drag(page, name, share):
-    """With the mouse, from where the slider stands to a share of its length."""
-    slider = page.locator(f"#s-{name}")
-    slider.scroll_into_view_if_needed()
-    box, value = slider.bounding_box(), float(slider.input_value())
-    high = float(slider.get_attribute("max"))
-    low = float(slider.get_attribute("min"))
-    at = lambda part: box["x"] + 8 + part * (box["width"] - 16)
-    y = box["y"] + box["height"] / 2
-    page.mouse.move(at((value - low) / (high - low)), y)
-    page.mouse.down()
-    page.mouse.move(at(share), y, steps=6)
-    page.mouse.up()
-    settle(page)
-
-
-def value(page, name):
-    return float(page.locator(f"#s-{name}").input_value())
-
-
-def photograph(page, name):
-    if SCREENSHOTS:
-        page.screenshot(path=os.path.join(SCREENSHOTS, f"{name}.png"))
 
 
 def test_sliders_start_where_the_face_is_and_move_the_picture(open_page, photos):
