@@ -123,8 +123,8 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
                 adversarial=1.0, expression=20.0, reconstruction=100.0, attention=0.05
             )
         config.phases[0].weights.generator.update(paired=500.0, colour=250.0)
-        config.phases[1].weights.generator.update(expression=8.0, attention=0.02)
-        config.phases[0].steps, config.phases[1].steps = 900, 100
+        config.phases[1].weights.generator.update(reconstruction=20.0, attention=0.02)
+        config.phases[0].steps, config.phases[1].steps = 750, 50
         config.every = dict(log=20, samples=100, checkpoint=200)
     if variant == "tiny":  # for tests
         config.identity = "none"
