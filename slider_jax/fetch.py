@@ -104,7 +104,13 @@ def _unpack(archive: pathlib.Path, into: pathlib.Path) -> None:
             wheel.extractall(into)
     else:
         with tarfile.open(archive) as tar:
-            tar.extractall(into, filter="data")
+            for member in filter(tarfile.TarInfo.isfile, tar):
+                path = (into / member.name).resolve()
+                # `extractall(filter="data")` asks for Python 3.11.4.
+                if not path.is_relative_to(into.resolve()):
+                    raise ValueError(f"An archive would write outside: {member.name}.")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(tar.extractfile(member).read())
 
 
 def _put_in_place(unpacked: pathlib.Path, folder: pathlib.Path) -> None:
