@@ -89,15 +89,14 @@ class _Run:
         batches = prepare.stream(self.config, phase, start)
         every = self.config.every
         self.bar.set_description(phase.name)
-        waiting, ahead = None, jax.default_backend() != "cpu"
+        waiting = None
         due = None  # a step whose log is written while the next one runs
         for step in range(start + 1, phase.last + 1):
             state, metrics = step_fn(state, strategy.split(next(batches)))
             if due:
                 self.log(due, phase)
-            # One step ahead of the device, not more: a queue would fill its memory. A
-            # CPU takes the memory of a step when it is asked, so there is no next one.
-            jax.block_until_ready(waiting if ahead else metrics)
+            # One step ahead of the device, not more: a queue would fill its memory.
+            jax.block_until_ready(waiting)
             waiting = metrics
             self.unlogged.append(metrics)
             self.bar.update()
