@@ -16,7 +16,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-from slider_jax import parallel
+from slider_jax import files, parallel
 from slider_jax.step import TrainState
 
 
@@ -125,9 +125,8 @@ def claim(workdir: pathlib.Path, config: dict[str, Any], facts: dict[str, Any]) 
             )
     parallel.wait_for_all("claim")
     if jax.process_index() == 0:
-        scratch = path.with_name("run.json.tmp")
-        scratch.write_text(json.dumps(run, indent=2) + "\n")
-        scratch.replace(path)
+        with files.whole(path) as scratch:
+            scratch.write_text(json.dumps(run, indent=2) + "\n")
 
 
 def _flat(tree, prefix=""):

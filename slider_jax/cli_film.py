@@ -77,7 +77,7 @@ def animate(
         raise ValueError("A GIF has no sound: name an .mp4 for --audio.")
     if kind == ".mp4":
         film.ffmpeg()
-    options.check_free(path, force)
+    jobs.check_free(path, force)
     requests.region_mask(region)
     how = dict(region=region, strength=jobs.share(strength))
     table = None

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import pathlib
 import sys
 from collections.abc import Iterator, Sequence
@@ -190,21 +189,9 @@ def load_editor(path: str | None) -> "Editor":
     from slider_jax.ops.memory import keep_memory
 
     keep_memory()
-    from slider_jax import edit, model_file
+    from slider_jax import edit
 
-    if path is None and not model_file.DEFAULT.is_file():
-        raise FileNotFoundError(
-            "This package brings no model: name one with --model, the folder of a run "
-            "or a file made of it with `slider export`."
-        )
     return edit.Editor.load(path)
-
-
-def check_free(path: str | os.PathLike, force: bool) -> None:
-    if pathlib.Path(path).exists() and not force:
-        raise FileExistsError(
-            f"{path} is there already: --force replaces it, --out names another."
-        )
 
 
 def check_stdout(outs: Sequence[str], as_json: bool) -> None:

@@ -138,13 +138,13 @@ def export(
 
     Its newest checkpoint in one .npz, which --model takes.
     """
-    from slider_jax import model_file
+    from slider_jax import jobs, model_file
 
     if out.suffix != ".npz":
         raise ValueError(f"{out}: a model file ends in .npz.")
     if not run.is_dir():
         raise FileNotFoundError(f"There is no folder {run}: name the run's --workdir.")
-    options.check_free(out, force)
+    jobs.check_free(out, force)
     out.parent.mkdir(parents=True, exist_ok=True)
     card = {} if licence is None else {"licence": licence}
     dtype = "float32" if full else "float16"

@@ -92,9 +92,11 @@ def attempt(
 
 
 def check_expression_file(path: pathlib.Path, force: bool) -> None:
+    from slider_jax import jobs
+
     if path.suffix not in (".json", ".csv"):
         raise ValueError(f"{path} ends neither in .json nor in .csv.")
-    options.check_free(path, force)
+    jobs.check_free(path, force)
 
 
 def save_face(

@@ -11,10 +11,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from slider_jax import fetch, photo
+from slider_jax import photo, programs
 from slider_jax.model_file import Model, load_model
 from slider_jax.painter import Painter, make_painter
 from slider_jax.photo_file import Source
@@ -37,7 +36,7 @@ class Editor:
     @classmethod
     def load(cls, path: str | os.PathLike | None = None) -> "Editor":
         """From a model file, or from the folder of a run."""
-        jax.config.update("jax_compilation_cache_dir", str(fetch.cache() / "programs"))
+        programs.keep_programs()
         return cls(make_painter(load_model(path)))
 
     def measure(

@@ -15,11 +15,24 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from slider_jax import files
 from slider_jax.face.maps import Vector
 
 MOST_GIF = 1500  # frames, all of them in memory
 PALETTE_FROM = 12  # frames
 Frame = UInt8[np.ndarray, "h w 3"]
+
+
+def write_gif(
+    path: str | os.PathLike,
+    frames: Iterable[Frame],
+    rate: float,
+    *,
+    record: dict[str, Any] | None,
+) -> None:
+    content = gif(frames, rate, record=record)
+    with files.whole(path) as scratch:
+        scratch.write_bytes(content)
 
 
 def passages(stops: Sequence[Vector], seconds: float, rate: float) -> list[Vector]:
@@ -46,13 +59,9 @@ def shrink(pixels: Frame, longest: int, *, even: bool = False) -> Frame:
     return np.asarray(image.resize(sides, Image.Resampling.LANCZOS))
 
 
-def write_gif(
-    path: str | os.PathLike,
-    frames: Iterable[Frame],
-    rate: float,
-    *,
-    record: dict[str, Any] | None,
-) -> None:
+def gif(
+    frames: Iterable[Frame], rate: float, *, record: dict[str, Any] | None
+) -> bytes:
     """One palette for all, and pixels that do not move keep their dots."""
     frames = list(frames)
     if len(frames) > MOST_GIF:
@@ -81,8 +90,7 @@ def write_gif(
         loop=0,
         comment=comment,
     )
-    with whole(path) as scratch:
-        scratch.write_bytes(file.getvalue())
+    return file.getvalue()
 
 
 def _palette(frames):
@@ -134,7 +142,7 @@ def write_mp4(
     command += ["-color_trc", "bt709", "-movflags", "+faststart", "-f", "mp4"]
     if record:
         command += ["-metadata", f"comment={json.dumps(record)}"]
-    with whole(path) as scratch, tempfile.TemporaryFile() as complaints:
+    with files.whole(path) as scratch, tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             [*command, str(scratch)], stdin=subprocess.PIPE, stderr=complaints
         )
@@ -164,15 +172,3 @@ def _reason(said, path, audio):
         return f"{audio} has no sound: leave --audio out, or name another file."
     last = (said.strip().splitlines() or ["no reason given"])[-1]
     return f"ffmpeg could not write {path} ({last[:200]}); a .gif needs no ffmpeg."
-
-
-@contextlib.contextmanager
-def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """A file to write that takes its place when it is finished, and only then."""
-    path = pathlib.Path(path)
-    scratch = path.with_name(f".{path.name}.part")
-    try:
-        yield scratch
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -201,9 +201,13 @@ def check(job: Job, writing: Writing) -> None:
         )
     if out.is_dir():
         raise ValueError(f"{out} is a folder: write {out}/ to mean a file in it.")
-    if out.exists() and not writing.force:
+    check_free(out, writing.force)
+
+
+def check_free(path: pathlib.Path, force: bool) -> None:
+    if path.exists() and not force:
         raise FileExistsError(
-            f"{out} is there already: --force replaces it, --out names another."
+            f"{path} is there already: --force replaces it, --out names another."
         )
 
 

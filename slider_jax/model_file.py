@@ -21,7 +21,7 @@ from absl import logging
 from flax import traverse_util
 
 import slider_jax
-from slider_jax import systems
+from slider_jax import files, systems
 from slider_jax.batch import Batch
 
 DEFAULT = pathlib.Path(__file__).parent / "assets" / "model.npz"
@@ -71,20 +71,12 @@ def save_model(
     path: str | os.PathLike, model: Model, *, dtype: str = "float16"
 ) -> None:
     """The same model gives the same bytes; the file is there whole or not at all."""
-    path = pathlib.Path(path)
     players = {player: getattr(model, player) for player in PLAYERS}
     leaves = traverse_util.flatten_dict(players, sep="/")
-    scratch = path.with_name(f"{path.name}.tmp")
-    try:
-        with open(scratch, "wb") as stream:  # savez would add its suffix to a bare name
-            np.savez(
-                stream,
-                card=np.array(json.dumps(model.card)),
-                **{name: np.asarray(leaf, dtype) for name, leaf in leaves.items()},
-            )
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    weights = {name: np.asarray(leaf, dtype) for name, leaf in leaves.items()}
+    # savez would add its suffix to a bare name
+    with files.whole(path) as scratch, open(scratch, "wb") as stream:
+        np.savez(stream, card=np.array(json.dumps(model.card)), **weights)
 
 
 def export_run(
@@ -142,12 +134,11 @@ def _hash(weights):
 
 def _expected(system):
     """Shapes of all weights, without making them."""
-    image = jnp.zeros, (1, system.size, system.size, 3)
-    vector = jnp.zeros, (1, system.parameters)
 
     def init():
-        (x, shape), (_, k) = image, vector
-        batch = Batch(x(shape), x(k), x(shape), x(k), jnp.ones(1, bool))
+        image = jnp.zeros((1, system.size, system.size, 3))
+        vector = jnp.zeros((1, system.parameters))
+        batch = Batch(image, vector, image, vector, jnp.ones(1, bool))
         return system.init(jax.random.key(0), batch)
 
     return jax.eval_shape(init)

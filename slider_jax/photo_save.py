@@ -6,13 +6,13 @@ import json
 import os
 import pathlib
 import re
-import secrets
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
+from slider_jax import files
 from slider_jax.photo_file import (
     Photo,
     PhotoError,
@@ -183,13 +183,9 @@ def _record_of(xmp):
 
 def _write(path, content):
     """A reader, or a full disk, never sees half of it."""
-    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        try:
+        with files.whole(path) as scratch:
             scratch.write_bytes(content)
-            scratch.replace(path)
-        finally:
-            scratch.unlink(missing_ok=True)
     except OSError as error:
         raise PhotoError(
             f"{path} cannot be written ({error.strerror}): check the folder, its "

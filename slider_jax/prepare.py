@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from slider_jax import data, fetch, identity_weights, parallel
+from slider_jax import data, identity_weights, parallel
 from slider_jax.batch import Batch
 from slider_jax.step import PLAYERS, TrainState, adam, init_state, make_step
 
@@ -27,12 +27,6 @@ class Phase:
     first: int
     last: int
     weights: dict[str, dict[str, float]]
-
-
-def keep_programs() -> None:
-    """On disk, the quick ones too: of seventy, a second start compiles none."""
-    jax.config.update("jax_compilation_cache_dir", str(fetch.cache() / "programs"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def check(config: ConfigDict) -> None:

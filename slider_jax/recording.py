@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 import slider_jax
-from slider_jax.face.maps import EXPRESSION, SPEECH
+from slider_jax import files
+from slider_jax.batch import EXPRESSION, SPEECH
 from slider_jax.face.requests import VISEME, Request, canonical, limits
 
 PARAMETERS = EXPRESSION + SPEECH
@@ -62,7 +63,8 @@ def write(path: str | os.PathLike, recording: Recording) -> None:
     if path.suffix not in (".json", ".csv"):
         raise ValueError(f"{path} ends neither in .json nor in .csv.")
     text = to_json(recording) if path.suffix == ".json" else to_csv(recording)
-    path.write_text(text, encoding="utf-8")
+    with files.whole(path) as scratch:
+        scratch.write_text(text, encoding="utf-8")
 
 
 def to_json(recording: Recording) -> str:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from slider_jax import parallel, prepare, systems
+from slider_jax import parallel, prepare, programs, systems
 from slider_jax.batch import EXPRESSION, SPEECH, Batch
 from slider_jax.data import open_split
 from slider_jax.step import TrainState, make_step
@@ -31,7 +31,7 @@ def rehearse(
     the first phase; the numbers found on the way are in `estimates`. Nothing is
     written but compiled programs and the identity network, both into the cache.
     """
-    prepare.keep_programs()
+    programs.keep_programs()
     run = _Rehearsal(config, pathlib.Path(workdir))
     checks = {}
     for name in ("config", "data", "disk", "memory", "time"):

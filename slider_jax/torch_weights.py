@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
+from slider_jax import files
+
 State = Mapping[str, np.ndarray]
 
 # PyTorch counts these in StarGAN's norms, and StarGAN never uses them.
@@ -204,7 +206,8 @@ def save(
 ) -> None:
     """An .npz of every leaf under its path, and the module's fields as JSON."""
     leaves = traverse_util.flatten_dict(params, sep="/")
-    with open(file, "wb") as stream:  # savez would add its suffix to a bare name
+    # savez would add its suffix to a bare name
+    with files.whole(file) as scratch, open(scratch, "wb") as stream:
         np.savez(stream, fields=np.array(json.dumps(fields)), **leaves)
 
 

@@ -15,6 +15,7 @@ from slider_jax import (
     checkpoint,
     parallel,
     prepare,
+    programs,
     report,
     stop,
     systems,
@@ -31,7 +32,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     """
     workdir = pathlib.Path(workdir)
     workdir.mkdir(parents=True, exist_ok=True)
-    prepare.keep_programs()
+    programs.keep_programs()
     prepare.check(config)
     phases = prepare.plan(config)
     system = systems.create(config.system, **config.model)

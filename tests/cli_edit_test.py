@@ -235,9 +235,10 @@ def test_no_usable_face_is_one_sentence_and_exit_3(slider, line):
 
 def test_without_a_model_the_way_out_is_named(slider, monkeypatch):
     monkeypatch.delenv("SLIDER_MODEL")
+    monkeypatch.setattr(edit.Editor, "load", model_file.load_model)
     monkeypatch.setattr(model_file, "DEFAULT", pathlib.Path("lost.npz"))
     code, _, complained = slider("measure", "one.png")
-    assert code == 2 and "--model" in complained
+    assert code == 2 and "brings no model: train one" in complained
 
 
 def test_measure_speaks_to_people_and_to_tables(slider, editor):

@@ -11,6 +11,7 @@ itself, and so does a component. What is not named stays as measured.
 """
 
 import difflib
+import functools
 import re
 from collections.abc import Mapping
 from numbers import Real
@@ -19,7 +20,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from slider_jax.face.maps import EXPRESSION, Maps, Vector, tidy
+from slider_jax.batch import EXPRESSION
+from slider_jax.face.maps import Maps, Vector, tidy
 from slider_jax.face.sliders import (
     EMOTIONS,
     INDEX,
@@ -196,6 +198,7 @@ def _key(name: str) -> str:
     return re.sub(r"[\s_-]", "", str(name)).lower()
 
 
+@functools.cache
 def _spellings(parameters: int) -> dict[str, tuple[str, ...]]:
     """Key -> the names that it stands for."""
     known = names(parameters)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from slider_jax import photo
+from slider_jax.batch import EXPRESSION
 from slider_jax.edit import Editor
 from slider_jax.face import expressions, requests
-from slider_jax.face.maps import EXPRESSION
 from slider_jax.face.sliders import EMOTIONS, LIMITS, REGIONS, SLIDERS, VISEMES
 from slider_jax.studio import pictures
 from slider_jax.studio import story as stories

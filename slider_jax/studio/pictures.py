@@ -2,22 +2,22 @@
 
 import io
 import json
-from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from slider_jax import film as films
 from slider_jax import photo
 from slider_jax.face import requests
 from slider_jax.photo_file import Photo
-from slider_jax.session import Result, Session
+from slider_jax.session import Session
 from slider_jax.studio import story as stories
 from slider_jax.studio.story import Layer
 
 PREVIEW, THUMB = 85, 80  # JPEG quality
 THUMB_SIDE = 96
-FRAMES, PAUSE, REST = 10, 60, 500  # of a film: frames each way, milliseconds
+SECONDS, RATE, REST = 0.6, 16, 7  # of a film: each way, frames a second and at rest
 
 
 def jpeg(pixels: UInt8[np.ndarray, "h w 3"], quality: int = PREVIEW) -> bytes:
@@ -65,34 +65,11 @@ def strip(session: Session, layer: Layer, name: str, steps: int) -> bytes:
 def film(session: Session, layer: Layer) -> bytes:
     """From the face as measured to what is asked, and back, for ever: a GIF."""
     now, then = session.measured.expression, stories.vector(session, layer)
-    results = list(_way(session, now, then))
-    images = [Image.fromarray(result.photo.pixels) for result in results]
-    # One palette for all, or colours would flicker; the last picture has them all.
-    palette = images[-1].quantize(255)
-    fixed = lambda image: image.quantize(
-        palette=palette, dither=Image.Dither.FLOYDSTEINBERG
-    )
-    there = [fixed(image) for image in images]
-    film = there + there[-2:0:-1]
-    times = [PAUSE] * len(film)
-    times[0] = times[len(there) - 1] = REST
-    out = io.BytesIO()
-    film[0].save(
-        out,
-        "GIF",
-        save_all=True,
-        append_images=film[1:],
-        duration=times,
-        loop=0,
-        comment=json.dumps(results[-1].record).encode(),
-    )
-    return out.getvalue()
-
-
-def _way(session, now, then) -> Iterator[Result]:
-    for t in np.linspace(0, 1, FRAMES):
-        share = t * t * (3 - 2 * t)
-        yield session.edit((1 - share) * now + share * then)
+    results = [session.edit(v) for v in films.passages([now, then], SECONDS, RATE)]
+    there = [result.photo.pixels for result in results]
+    rest = REST * there[-1:]
+    way = [*REST * there[:1], *there, *rest, *there[::-1]]
+    return films.gif(way, RATE, record=results[-1].record)
 
 
 def _encoded(image, format, **options):
