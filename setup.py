@@ -46,12 +46,15 @@ setup(
     extras_require={
         "gpu": ["jax[cuda12]>=0.10"],
         "tpu": ["jax[tpu]>=0.10"],
+        "export": ["onnx>=1.17", "onnxruntime>=1.20"],
         "prepare": ["h5py>=3.11"],
         "video": ["imageio-ffmpeg>=0.5"],
         "studio": ["starlette>=0.46", "uvicorn>=0.34"],
         "test": [
             "beartype>=0.20",
             "h5py>=3.11",
+            "onnx>=1.17",
+            "onnxruntime>=1.20",
             "playwright>=1.50",
             "pytest>=8.3",
             "ruff>=0.12",

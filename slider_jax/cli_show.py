@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from slider_jax.session import Session
 
 
+FORMATS = ("npz", "onnx", "stablehlo")
+
+
 def register(app: typer.Typer) -> None:
     for command in (sweep, grid, export):
         app.command()(command)
@@ -121,35 +124,70 @@ def grid(
 
 
 def export(
-    run: Annotated[pathlib.Path, typer.Argument(help="The --workdir of a training.")],
     out: Annotated[
-        pathlib.Path, typer.Option("--out", "-o", help="The file to write, .npz.")
+        pathlib.Path,
+        typer.Option("--out", "-o", help="The file to write: .npz, .onnx, .stablehlo."),
     ],
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            envvar="SLIDER_MODEL",
+            metavar="[MODEL|RUN]",
+            help="A model file, or the --workdir of a training; else the model in the "
+            "package.",
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option("--format", help="npz, onnx or stablehlo; else as --out ends."),
+    ] = None,
+    reader: Annotated[
+        bool,
+        typer.Option(
+            "--reader", help="Of onnx and stablehlo: what reads faces, not what edits."
+        ),
+    ] = False,
     licence: Annotated[
         str | None, typer.Option(help="Its licence, for the card in the file.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--float32", help="Keep all digits; twice the size.")
+        bool, typer.Option("--float32", help="Of npz: keep all digits; twice the size.")
     ] = False,
     force: options.Force = False,
     as_json: options.Json = False,
 ) -> None:
-    """Make a model file of a training run.
+    """Write a model as one file: for --model, or for other programs.
 
-    Its newest checkpoint in one .npz, which --model takes.
+    The newest checkpoint of a run becomes an .npz, which --model takes. ONNX and
+    StableHLO are compared with JAX first, and carry sliders, ranges and the way to
+    align a face as JSON (StableHLO beside it).
     """
+    import dataclasses
+
     from slider_jax import jobs, model_file
 
-    if out.suffix != ".npz":
-        raise ValueError(f"{out}: a model file ends in .npz.")
-    if not run.is_dir():
-        raise FileNotFoundError(f"There is no folder {run}: name the run's --workdir.")
-    jobs.check_free(out, force)
+    kind = format_ or out.suffix.removeprefix(".")
+    if kind not in FORMATS:
+        where = (
+            f"--format is {format_!r}" if format_ else f"{out} is of no known format"
+        )
+        raise ValueError(f"{where}: choose from {', '.join(FORMATS)}.")
+    if kind == "npz" and reader:
+        raise ValueError("--reader is of onnx and stablehlo: an .npz holds both nets.")
+    for path in [out, pathlib.Path(f"{out}.json")][: 1 + (kind == "stablehlo")]:
+        jobs.check_free(path, force)
+    loaded = model_file.load_model(model)
+    if licence is not None:
+        card = loaded.card | {"licence": licence}
+        loaded = dataclasses.replace(loaded, card=card)
     out.parent.mkdir(parents=True, exist_ok=True)
-    card = {} if licence is None else {"licence": licence}
-    dtype = "float32" if full else "float16"
-    model = model_file.export_run(run, out, dtype=dtype, **card)
-    facts = dict(model=model.id, pixels=model.size, parameters=model.parameters)
+    facts = dict(model=loaded.id, pixels=loaded.size, parameters=loaded.parameters)
+    if kind == "npz":
+        model_file.save_model(out, loaded, dtype="float32" if full else "float16")
+    else:
+        from slider_jax import export
+
+        facts |= getattr(export, kind)(loaded, out, reader=reader)
     say(out, as_json, **facts, bytes=out.stat().st_size)
 
 

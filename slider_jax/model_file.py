@@ -79,23 +79,6 @@ def save_model(
         np.savez(stream, card=np.array(json.dumps(model.card)), **weights)
 
 
-def export_run(
-    run: str | os.PathLike,
-    path: str | os.PathLike,
-    *,
-    dtype: str = "float16",
-    **card: Any,
-) -> Model:
-    """Writes the newest checkpoint of a run as one file.
-
-    `card` is what else to say of it, such as licence="Apache-2.0" or default=True.
-    """
-    model = _load_run(pathlib.Path(run))
-    model = dataclasses.replace(model, card=model.card | card)
-    save_model(path, model, dtype=dtype)
-    return model
-
-
 def make_model(name: str, fields: dict[str, Any], weights: Any, **card: Any) -> Model:
     """`weights` are {"generator": ..., "critic": ...}; `fields` the system's."""
     system = _system(name, fields)

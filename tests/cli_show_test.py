@@ -262,9 +262,12 @@ MISTAKES = {
     "animate one.png happy=1 --region ear": "There is no region 'ear'",
     "animate one.png happy=1 --strength 3": "strength is 3",
     "animate one.png happy=1 -o one.png": "neither a .gif nor an .mp4",
-    "export lost -o x.npz": "There is no folder lost",
-    "export . -o x.npz": "is no run",
-    "export . -o x.onnx": "a model file ends in .npz",
+    "export lost -o x.npz": "There is no model at lost",
+    "export . -o x.onnx": "is no run",
+    "export one.png -o x.onnx": "one.png is no model of slider_jax",
+    "export -o x.pt": "x.pt is of no known format: choose from npz, onnx",
+    "export -o x.onnx --format=tf": "--format is 'tf': choose from npz, onnx",
+    "export -o x.npz --reader": "--reader is of onnx and stablehlo",
 }
 
 
@@ -312,3 +315,16 @@ def test_export_makes_a_file_that_model_takes(slider, here, monkeypatch):
     code, said, _ = slider(*line)
     assert code == 0 and json.loads(said)["model"] == model.id
     assert model_file.load_model("new/m.npz").card["licence"] == "CC0-1.0"
+
+
+def test_export_of_the_model_in_hand_runs_elsewhere(slider, here, monkeypatch):
+    monkeypatch.setattr(model_file, "load_model", lambda _: small_editor.model())
+    code, said, _ = slider("export", "-o", "m.onnx", "--json")
+    told = json.loads(said)
+    assert code == 0 and told["opset"] == 17 and told["difference"] < 1e-4
+    assert told["bytes"] == (here / "m.onnx").stat().st_size
+    code, _, complained = slider("export", "-o", "m.onnx")
+    assert code == 2 and "m.onnx is there already" in complained
+    (here / "m.stablehlo.json").write_text("mine")
+    code, _, complained = slider("export", "-o", "m.stablehlo")
+    assert code == 2 and "m.stablehlo.json is there already" in complained

@@ -15,11 +15,11 @@ from slider_jax.photo_file import Photo
 FIELDS = dict(size=32, width=4, blocks=1, depth=3, initial="torch")
 
 
-def weights(parameters=30, seed=0):
+def weights(parameters=30, seed=0, **fields):
     """Drawn by NumPy: to compile the networks' own initialisers takes long."""
-    system = systems.create("slidergan", parameters=parameters, **FIELDS)
+    system = systems.create("slidergan", **FIELDS | {"parameters": parameters} | fields)
     shape = jax.ShapeDtypeStruct
-    image = shape((1, 32, 32, 3), "float32")
+    image = shape((1, system.size, system.size, 3), "float32")
     vector = shape((1, parameters), "float32")
     batch = Batch(image, vector, image, vector, shape((1,), "bool"))
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -36,9 +36,10 @@ def weights(parameters=30, seed=0):
     return params
 
 
-def model(parameters=30, seed=0, **card):
-    fields = FIELDS | {"parameters": parameters}
-    return model_file.make_model("slidergan", fields, weights(parameters, seed), **card)
+def model(parameters=30, seed=0, fields=None, **card):
+    fields = FIELDS | {"parameters": parameters} | (fields or {})
+    given = weights(seed=seed, **fields)
+    return model_file.make_model("slidergan", fields, given, **card)
 
 
 def photo_with_face(seed=0, height=90, width=120, scale=1.6):
@@ -53,8 +54,7 @@ def photo_with_face(seed=0, height=90, width=120, scale=1.6):
     )
     goal = np.column_stack([turn, np.array([width, height]) / 2 - turn @ [16, 14]])
     points = 32 * landmarks.reference(head.face.mean[head.landmarks]).astype(float)
-    points = patch.move(goal, points)
+    points = np.rint(patch.move(goal, points) * photo.GRID) / photo.GRID
     box = tuple(float(v) for v in (*points.min(0), *points.max(0)))
-    dense = np.zeros((478, 3), np.float32)
-    face = photo.Face(box, 1.0, points.astype(np.float32), dense, (0.0, 0.0, 0.0))
+    face = photo.Face(box, 1.0, points.astype(np.float32), (0.0, 0.0, 0.0))
     return Photo(pixels), face
