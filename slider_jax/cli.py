@@ -261,11 +261,20 @@ def studio(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 7862,
     browse: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    browser: Annotated[
+        bool,
+        typer.Option(
+            "--browser",
+            help="A simpler page, which runs the model by itself: once a photo is "
+            "open, it asks this program for nothing. Fetches onnxruntime-web (MIT, "
+            "33 MB) with npm the first time; needs slider_jax[export].",
+        ),
+    ] = False,
 ) -> None:
     """Open a page with a photo and its sliders. Nothing leaves this machine."""
     from slider_jax import studio
 
-    studio.run(model, host=host, port=port, browse=browse)
+    studio.run(model, host=host, port=port, browse=browse, browser=browser)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,15 @@ def studio():
 class Server:
     """Runs in a thread until it is stopped."""
 
-    def __init__(self, studio):
+    def __init__(self, studio, browser=None):
         import uvicorn
 
         config = uvicorn.Config(
-            make_app(studio), port=0, log_level="error", lifespan="off", ws="none"
+            make_app(studio, browser=browser),
+            port=0,
+            log_level="error",
+            lifespan="off",
+            ws="none",
         )
         self.studio = studio
         self._server = uvicorn.Server(config)

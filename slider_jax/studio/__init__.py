@@ -25,6 +25,8 @@ to start from (a vector of components, or null for what is measured) and a reque
     POST /api/photo?tab=     a photo's bytes [&name=&box=x,y,w,h] -> its faces
     POST /api/render         {tab, seq, story, side, mask} -> *frames*: the picture, no
                              larger than `side`, and sliders, vector and mask
+    POST /api/face           {tab, story} -> frames: what a page must know to edit alone
+                             (studio/browser.py), and the aligned face as RGB bytes
     POST /api/original       {tab, side} -> the photo as JPEG
     POST /api/blend          {tab, story, wanted, region, amount} -> {"vector"}
     POST /api/random         {tab, seed} -> {"request"}
@@ -42,22 +44,38 @@ renders that wait, a tab's newest `seq` is drawn and older ones answer 409. Erro
 """
 
 import os
+import pathlib
+import tempfile
 
 
-def run(model: str | os.PathLike | None, *, host: str, port: int, browse: bool) -> None:
-    """Serves until Ctrl-C."""
+def run(
+    model: str | os.PathLike | None,
+    *,
+    host: str,
+    port: int,
+    browse: bool,
+    browser: bool = False,
+) -> None:
+    """Serves until Ctrl-C. With `browser`, the page that runs the model by itself."""
     from slider_jax import ops
 
     ops.keep_memory()
     from slider_jax.edit import Editor
+    from slider_jax.studio import browser as browsers
     from slider_jax.studio.answers import Studio
     from slider_jax.studio.server import serve
 
+    if browser:
+        browsers.runtime()  # what is missing is said before anything takes time
     editor = Editor.load(model)
-    editor.painter.warm_up()
-    serve(
-        Studio(editor, None if model is None else str(model)),
-        host=host,
-        port=port,
-        browse=browse,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        given = browsers.prepare(editor.model, folder) if browser else None
+        editor.painter.warm_up()
+        serve(
+            Studio(editor, None if model is None else str(model)),
+            host=host,
+            port=port,
+            browse=browse,
+            browser=given,
+        )

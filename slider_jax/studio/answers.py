@@ -12,7 +12,7 @@ from slider_jax.batch import EXPRESSION
 from slider_jax.edit import Editor
 from slider_jax.face import expressions, requests
 from slider_jax.face.sliders import EMOTIONS, LIMITS, REGIONS, SLIDERS, VISEMES
-from slider_jax.studio import pictures
+from slider_jax.studio import browser, pictures
 from slider_jax.studio import story as stories
 from slider_jax.studio.tabs import Tab, Tabs
 
@@ -103,6 +103,11 @@ class Studio:
             },
         }
         return pictures.frames(answer, files)
+
+    def face(self, tab: Tab, ask: dict) -> bytes:
+        story = self.story(tab, ask)
+        with self.lock:
+            return browser.face(tab.session(self.editor, story, None))
 
     def original(self, tab: Tab, ask: dict) -> bytes:
         if tab.photo is None:

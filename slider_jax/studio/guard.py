@@ -13,11 +13,14 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MOST_BYTES = 128 << 20  # of a request
 _HEADERS = {
     b"content-security-policy": b"default-src 'self'; img-src 'self' blob: data:; "
-    b"style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'none'; "
-    b"base-uri 'none'",
+    b"script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    b"frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-resource-policy": b"same-origin",
+    # These two give WebAssembly its threads.
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-embedder-policy": b"require-corp",
     b"cache-control": b"no-store",
 }
 

@@ -8,12 +8,15 @@ from typing import Any
 from slider_jax.photo import FaceError
 from slider_jax.studio import guard, puppet
 from slider_jax.studio.answers import StaleError, Studio
+from slider_jax.studio.browser import Browser
 from slider_jax.studio.tabs import GoneError
 
 PAGE = pathlib.Path(__file__).parent / "page"
 
 
-def make_app(studio: Studio, host: str = "127.0.0.1") -> Callable:
+def make_app(
+    studio: Studio, host: str = "127.0.0.1", browser: Browser | None = None
+) -> Callable:
     """The ASGI application; `host` is where it will listen."""
     from starlette.applications import Starlette
     from starlette.concurrency import run_in_threadpool
@@ -71,25 +74,29 @@ def make_app(studio: Studio, host: str = "127.0.0.1") -> Callable:
 
         return run
 
-    def file(name: str) -> Callable:
+    def file(path: pathlib.Path) -> Callable:
         async def run(request: Request) -> Response:
-            return FileResponse(PAGE / name)
+            return FileResponse(path)
 
         return run
 
-    pages = [path.name for path in PAGE.iterdir() if path.suffix != ".html"]
+    pages = {f"/{path.name}": path for path in PAGE.iterdir() if path.suffix != ".html"}
+    pages["/"] = PAGE / "index.html"
+    if browser:
+        pages |= {"/browser": PAGE / "browser.html", "/model.onnx": browser.model}
+        pages |= {f"/ort/{path.name}": path for path in browser.runtime.iterdir()}
     post = lambda path, work: Route(f"/api/{path}", work, methods=["POST"])
     jpeg, raw = "image/jpeg", "application/octet-stream"
     mesh = gives(puppet.mesh, raw, **{"content-encoding": "gzip"})
     routes = [
-        Route("/", file("index.html")),
-        *(Route(f"/{name}", file(name)) for name in pages),
+        *(Route(address, file(path)) for address, path in pages.items()),
         Route("/api/model", gives(studio.describe)),
         Route("/api/head", mesh),
         post("tab", gives(studio.new_tab)),
         post("photo", sends(studio.open, "name", "box")),
         post("transfer", sends(studio.transfer, "name")),
         post("render", asks(studio.render, raw)),
+        post("face", asks(studio.face, raw)),
         post("original", asks(studio.original, jpeg)),
         post("blend", asks(studio.blend)),
         post("random", asks(studio.random)),
@@ -102,7 +109,14 @@ def make_app(studio: Studio, host: str = "127.0.0.1") -> Callable:
     return guard.Guard(Starlette(routes=routes), host, refuse)
 
 
-def serve(studio: Studio, *, host: str, port: int, browse: bool) -> None:
+def serve(
+    studio: Studio,
+    *,
+    host: str,
+    port: int,
+    browse: bool,
+    browser: Browser | None = None,
+) -> None:
     """Until Ctrl-C. Port 0 takes any that is free."""
     import socket
     import webbrowser
@@ -121,13 +135,14 @@ def serve(studio: Studio, *, host: str, port: int, browse: bool) -> None:
         ) from error
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}/"
+    address += "browser" if browser else ""
     print(f"The studio is at {address} (Ctrl-C stops it).", flush=True)
     if host not in guard.LOOPBACK:
         print("Everybody who reaches this machine can use it, unencrypted.", flush=True)
     if browse:
         webbrowser.open(address)
     config = uvicorn.Config(
-        make_app(studio, host), log_level="warning", lifespan="off", ws="none"
+        make_app(studio, host, browser), log_level="warning", lifespan="off", ws="none"
     )
     uvicorn.Server(config).run(sockets=[listening])
 

@@ -2,6 +2,8 @@
 import { Refused, frames, get, keep, post } from "./api.js";
 import { makeHead } from "./head.js";
 import { makeSliders, partner } from "./sliders.js";
+import * as stage from "./stage.js";
+import { count, guarded, paint, say } from "./stage.js";
 
 const $ = (id) => document.getElementById(id);
 const EMPTY = { face: 0, steps: [{}] };
@@ -55,22 +57,6 @@ function buttons() {
 }
 
 // ---- asking ----------------------------------------------------------------------
-function say(error, seconds = 7) {
-  const toast = $("toast");
-  toast.textContent = error.message ?? error;
-  toast.hidden = false;
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => { toast.hidden = true; }, 1000 * seconds);
-}
-let pending = 0;
-function count(change) {
-  pending += change;
-  document.body.toggleAttribute("data-busy", pending > 0);
-}
-const guarded = (work) => async (...args) => {
-  count(1);
-  try { return await work(...args); } catch (error) { say(error); } finally { count(-1); }
-};
 // A tab that has expired is opened again, with the same photo, once.
 async function alive(work) {
   try { return await work(); }
@@ -108,16 +94,9 @@ async function pump() {
   busy = false;
   count(-1);
 }
-const side = () => Math.ceil(Math.max(...fit()) * Math.min(devicePixelRatio, 2));
+const side = () => Math.ceil(Math.max(...stage.fit(info)) * Math.min(devicePixelRatio, 2));
 
 // ---- showing ---------------------------------------------------------------------
-function paint(canvas, picture) {
-  if (canvas.width !== picture.width || canvas.height !== picture.height)
-    [canvas.width, canvas.height] = [picture.width, picture.height];
-  const context = canvas.getContext("2d");
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(picture, 0, 0);
-}
 function show(answer, picture, mask, took) {
   last = answer;
   paint($("result"), picture);
@@ -139,36 +118,15 @@ function show(answer, picture, mask, took) {
   const key = JSON.stringify([story.face, story.steps.slice(0, -1)]);
   if (key !== ends.key) { ends.key = key; ends.done.clear(); watchEnds(); }
 }
-function fit() {
-  const room = $("stage").getBoundingClientRect(), pad = 28;
-  const scale = Math.min((room.width - pad) / info.width, (room.height - pad - 26) / info.height);
-  const scaled = Math.max(scale, 0.01);
-  return [info.width * scaled, info.height * scaled];
-}
-function layOut() {
-  if (!info) return;
-  const [w, h] = fit();
-  Object.assign($("picture").style, { width: `${w}px`, height: `${h}px` });
-}
+const layOut = () => stage.layOut(info);
 new ResizeObserver(() => { layOut(); clearTimeout(layOut.timer); layOut.timer = setTimeout(() => info && (draw(), before()), 250); }).observe($("stage"));
 
 async function before() {
   const answer = await alive(() => post("original", { tab, side: side() }));
   paint($("before"), await createImageBitmap(await answer.blob()));
 }
-function showFaces() {
-  $("faces").className = info.faces.length > 1 ? "" : "alone";
-  $("faces").replaceChildren(...info.faces.map(({ box: [x0, y0, x1, y1] }, i) => {
-    const button = document.createElement("button");
-    button.title = `Face ${i + 1}`;
-    button.setAttribute("aria-label", `Face ${i + 1}`);
-    button.setAttribute("aria-pressed", i === story.face);
-    const share = (v, whole) => `${(100 * v) / whole}%`;
-    Object.assign(button.style, { left: share(x0, info.width), top: share(y0, info.height), width: share(x1 - x0, info.width), height: share(y1 - y0, info.height) });
-    button.onclick = () => { if (i !== story.face) { go({ ...story, face: i }); showFaces(); } };
-    return button;
-  }));
-}
+const showFaces = () =>
+  stage.showFaces(info, story.face, (i) => { go({ ...story, face: i }); showFaces(); });
 
 // ---- a photo ---------------------------------------------------------------------
 const openPhoto = guarded(async (chosen, found = null, restored = null) => {
@@ -189,8 +147,7 @@ const openPhoto = guarded(async (chosen, found = null, restored = null) => {
   at = Math.min(restored?.at ?? 0, history.length - 1);
   story = history[at];
   delete document.body.dataset.empty;
-  $("drop").hidden = true;
-  $("picture").hidden = false;
+  stage.showPhoto();
   ends.key = null;
   sliders.enable(true);
   layOut();
@@ -208,39 +165,15 @@ async function offerBox(chosen) {
   buttons();
   sliders.enable(false);
   const looked = { width: picture.width, height: picture.height, faces: [] };
-  $("drop").hidden = true;
-  $("picture").hidden = false;
+  stage.showPhoto();
   $("painted").hidden = true;
-  info = looked; layOut(); showFaces(); info = null;
+  stage.layOut(looked);
+  stage.showFaces(looked);
   paint($("result"), picture);
   paint($("before"), picture);
   drawBox();
 }
-function drawBox() {
-  const area = $("picture"), frame = $("box");
-  area.classList.add("drawing");
-  $("status").textContent = "Draw a box around the face, from brow to chin.";
-  area.onpointerdown = (down) => {
-    down.preventDefault();
-    area.setPointerCapture(down.pointerId);
-    const room = area.getBoundingClientRect();
-    const share = (e) => [(e.clientX - room.left) / room.width, (e.clientY - room.top) / room.height].map((v) => Math.max(0, Math.min(1, v)));
-    const [x0, y0] = share(down);
-    let now = [0, 0, 0, 0];
-    area.onpointermove = (move) => {
-      const [x1, y1] = share(move);
-      now = [Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0)];
-      frame.hidden = false;
-      ["left", "top", "width", "height"].forEach((side, i) => { frame.style[side] = `${100 * now[i]}%`; });
-    };
-    area.onpointerup = () => {
-      area.onpointerdown = area.onpointermove = area.onpointerup = null;
-      area.classList.remove("drawing");
-      frame.hidden = true;
-      if (now[2] > 0.01 && now[3] > 0.01) openPhoto(file, now);
-    };
-  };
-}
+const drawBox = () => stage.drawBox((found) => openPhoto(file, found));
 
 // ---- whole expressions -----------------------------------------------------------
 const amount = () => Number($("amount").value);
@@ -441,21 +374,7 @@ for (const kind of ["named", "components"])
       $(`tab-${other}`).setAttribute("aria-selected", other === kind);
     }
   };
-for (const button of document.querySelectorAll("nav button"))
-  button.onclick = () => {
-    document.body.dataset.panel = button.dataset.show;
-    document.querySelectorAll("nav button").forEach((b) => b.setAttribute("aria-pressed", b === button));
-  };
-const stage = $("stage");
-addEventListener("dragover", (e) => { e.preventDefault(); stage.classList.add("over"); });
-addEventListener("dragleave", (e) => { if (!e.relatedTarget) stage.classList.remove("over"); });
-addEventListener("drop", (e) => {
-  e.preventDefault();
-  stage.classList.remove("over");
-  const [dropped] = e.dataTransfer.files;
-  if (dropped) dropped.name.endsWith(".json") ? restore(dropped) : openPhoto(dropped);
-});
-addEventListener("paste", (e) => { if (e.clipboardData?.files[0]) openPhoto(e.clipboardData.files[0]); });
+stage.listen((taken) => (taken.name.endsWith(".json") ? restore(taken) : openPhoto(taken)));
 addEventListener("keydown", (key) => {
   const writing = key.target.matches("input:not([type=range]), select, textarea");
   if (writing || key.altKey) { if (key.key === "Escape") key.target.blur(); return; }

@@ -50,6 +50,7 @@ export function makeSliders(model, on) {
   const named = document.querySelector("#named");
   const groups = { ...model.groups, speech: model.visemes };
   for (const [group, names] of Object.entries(groups)) {
+    if (!names.length) continue;
     const open = group !== "nose" && group !== "speech";
     const head = element("summary", { textContent: group[0].toUpperCase() + group.slice(1) }, element("small", { textContent: names.length }));
     named.append(element("details", { open }, head, ...names.map((n) => row(n, 0, model.limits[n] ?? 1))));
