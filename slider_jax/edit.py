@@ -58,11 +58,15 @@ class Editor:
         opened = _opened(source)
         if not isinstance(face, photo.Face):
             face = photo.choose(photo.find_faces(opened, box=box), face)
-        frame = photo.frame(face, self.model.size)
-        crop = photo.crop(opened, frame, self.model.size)
+        flipped = photo.is_flipped(opened)
+        seen = face.mirrored(opened.pixels.shape[1]) if flipped else face
+        frame = photo.frame(seen, self.model.size)
+        crop = photo.crop(opened, frame, self.model.size, flipped)
         expression = self.painter.read(crop)
+        if flipped:
+            expression = self.painter.maps.reflect(expression)
         measured = Measured(face, expression, self.painter.name(expression))
-        return Session(self.painter, opened, frame, crop, measured)
+        return Session(self.painter, opened, frame, crop, measured, flipped)
 
     def edit(
         self,

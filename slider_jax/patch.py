@@ -92,10 +92,12 @@ class Paster:
         pixels: UInt8[np.ndarray, "h w 3"],
         change: Float[np.ndarray, "size size 3"],
         mask: Float[np.ndarray, "size size 1"],
+        flipped: bool = False,
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
         """`change` in levels of 255 under `mask` (0..1); and the mask in the picture.
 
-        Where that is zero, and where there is no change, no byte differs.
+        Where that is zero, and where there is no change, no byte differs. `flipped`:
+        the patch was cut out of the picture's mirror image.
         """
         pixels, native = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
         x0, y0, x1, y1 = self.rectangle
@@ -111,6 +113,9 @@ class Paster:
         grid, (x0, y0) = grid[:, y, x], (x0 + k * x.start, y0 + k * y.start)
         wide = _stretch(grid, k)[:, :, : x1 - x0]
         x1, y1 = x0 + wide.shape[2], min(y1, y0 + k * (grid.shape[1] - 1) + 1)
+        if flipped:
+            wide = np.ascontiguousarray(wide[:, :, ::-1])
+            x0, x1 = pixels.shape[1] - x1, pixels.shape[1] - x0
         for phase in range(k):
             rows = slice(y0 + phase, y1, k)
             count = len(range(*rows.indices(y1)))

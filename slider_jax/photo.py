@@ -1,4 +1,10 @@
-"""A photo in, faces found and aligned, and pasted back at native size."""
+"""A photo in, faces found and aligned, and pasted back at native size.
+
+Neither nets nor interpolation are the same from left to right. So that a mirrored photo
+is answered with the mirrored answer to the bit, of a photo and its mirror image always
+the same one is looked at, by a rule on its bytes (`is_flipped`). Faces are given as
+they lie in the photo; crops and frames are of the picture that is looked at.
+"""
 
 import dataclasses
 import functools
@@ -16,6 +22,7 @@ from slider_jax.photo_file import open_photo as open_photo
 from slider_jax.photo_save import read_record as read_record
 from slider_jax.photo_save import save as save
 
+GRID = 256  # to a pixel: points lie on it, so that mirroring them is exact
 SMALLEST = 32  # pixels across a face: fewer say nothing about its expression
 MOST_TURNED = {"yaw": 55.0, "pitch": 40.0}  # degrees; renders go to 45 and 20
 MOST_OUTSIDE = 0.15  # of the 68 points
@@ -34,8 +41,36 @@ class Face:
     box: tuple[float, float, float, float]  # x0, y0, x1, y1
     score: float  # 0..1, whether it is a face
     landmarks: Float[np.ndarray, "68 2"]
-    dense: Float[np.ndarray, "478 3"]
     pose: tuple[float, float, float]
+
+    def mirrored(self, width: int) -> "Face":
+        """In the mirror image of a photo of that width."""
+        x0, y0, x1, y1 = self.box
+        yaw, pitch, roll = self.pose
+        points = self.landmarks[list(landmarks.MIRROR)]
+        points[:, 0] = width - points[:, 0]
+        return dataclasses.replace(
+            self,
+            box=(width - x1, y0, width - x0, y1),
+            landmarks=points,
+            pose=(0.0 - yaw, pitch, 0.0 - roll),
+        )
+
+
+def is_flipped(photo: Photo) -> bool:
+    """Whether the nets look at the mirror image: that with the lesser bytes.
+
+    A photo that is its own mirror image has only one.
+    """
+    for row in photo.pixels:
+        here, there = row.tobytes(), row[::-1].tobytes()
+        if here != there:
+            return here > there
+    return False
+
+
+def _seen(pixels, flipped):
+    return pixels[:, ::-1] if flipped else pixels
 
 
 def find_faces(photo: Photo, *, box: Sequence[float] | None = None) -> list[Face]:
@@ -44,9 +79,13 @@ def find_faces(photo: Photo, *, box: Sequence[float] | None = None) -> list[Face
     `box` (x, y, width, height) says by hand where one is; then only its presence is
     asked for, and it may be small, cut off, or turned.
     """
+    flipped, width = is_flipped(photo), photo.pixels.shape[1]
+    seen = photo.replace(pixels=np.ascontiguousarray(_seen(photo.pixels, flipped)))
+    faces = _all_faces(seen) if box is None else [_in_box(seen, box, flipped)]
+    if flipped:
+        faces = [face.mirrored(width) for face in faces]
     if box is not None:
-        return [_in_box(photo, box)]
-    faces = _all_faces(photo)
+        return faces
     usable = [face for face in faces if _trouble(photo, face) is None]
     if usable:
         return sorted(usable, key=lambda face: face.box[0] + face.box[2])
@@ -82,8 +121,10 @@ def frame(face: Face, size: int) -> Frame:
     return patch.fit(face.landmarks[rigid], size * _reference()[rigid])
 
 
-def crop(photo: Photo, frame: Frame, size: int) -> UInt8[np.ndarray, "size size 3"]:
-    return patch.cut(photo.pixels, frame, size)
+def crop(
+    photo: Photo, frame: Frame, size: int, flipped: bool = False
+) -> UInt8[np.ndarray, "size size 3"]:
+    return patch.cut(_seen(photo.pixels, flipped), frame, size)
 
 
 def paste(
@@ -92,6 +133,7 @@ def paste(
     before: np.ndarray,
     after: np.ndarray,
     mask: np.ndarray,
+    flipped: bool = False,
 ) -> tuple[Photo, UInt8[np.ndarray, "h w"]]:
     """Adds `after` - `before` [size size 3] under `mask` [size size 1] to the photo.
 
@@ -102,7 +144,8 @@ def paste(
     change = _levels(after) - _levels(before)
     height, width = photo.pixels.shape[:2]
     put = patch.paster(height, width, frame, len(change))
-    pixels, native = put(photo.pixels, change, np.asarray(mask, np.float32))
+    mask = np.asarray(mask, np.float32)
+    pixels, native = put(photo.pixels, change, mask, flipped)
     return photo.replace(pixels=pixels), native
 
 
@@ -141,11 +184,11 @@ def _face(photo, region):
     dense, score = landmarker.locate(photo.pixels, region)
     if score < 0.5:
         return None
+    dense = np.rint(dense * GRID) / GRID
     return Face(
         box=tuple(float(v) for v in (*dense[:468, :2].min(0), *dense[:468, :2].max(0))),
         score=score,
         landmarks=dense[list(landmarks.IBUG_OF_DENSE), :2],
-        dense=dense,
         pose=_pose(dense),
     )
 
@@ -160,18 +203,21 @@ def _distinct(faces):
     return kept
 
 
-def _in_box(photo, box):
+def _in_box(photo, box, flipped):
     x, y, w, h = box
+    words = f"box {x:g},{y:g},{w:g},{h:g}"
     if not (w > 0 and h > 0):
-        raise FaceError(f"The box {x:g},{y:g},{w:g},{h:g} is empty: give x,y,w,h.")
+        raise FaceError(f"The {words} is empty: give x,y,w,h.")
     height, width = photo.pixels.shape[:2]
     x0, y0 = max(0, int(x)), max(0, int(y))
     x1, y1 = min(width, int(np.ceil(x + w))), min(height, int(np.ceil(y + h)))
     if x0 >= x1 or y0 >= y1:
         raise FaceError(
-            f"The box {x:g},{y:g},{w:g},{h:g} lies outside {photo.name}, "
-            f"{width} x {height} pixels: give x,y,w,h inside it."
+            f"The {words} lies outside {photo.name}, {width} x {height} pixels: give "
+            "x,y,w,h inside it."
         )
+    if flipped:
+        x, x0, x1 = width - x - w, width - x1, width - x0
     inside = np.ascontiguousarray(photo.pixels[y0:y1, x0:x1])
     regions = [
         found.region._replace(x=found.region.x + x0, y=found.region.y + y0)
@@ -186,8 +232,8 @@ def _in_box(photo, box):
     found = [face for face in found if centred(face) and centred_too(face)]
     if not found:
         raise FaceError(
-            f"{photo.name}: what is inside the box {x:g},{y:g},{w:g},{h:g} does not "
-            "look like a face: draw the box from brow to chin and ear to ear."
+            f"{photo.name}: what is inside the {words} does not look like a face: "
+            "draw the box from brow to chin and ear to ear."
         )
     return max(found, key=lambda face: face.score)
 

@@ -56,13 +56,17 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Session:
-    """A face in an open photo. Edits do not stack: all start from what was opened."""
+    """A face in an open photo. Edits do not stack: all start from what was opened.
+
+    `frame` and `crop` are of the mirror image where that is looked at (`flipped`).
+    """
 
     painter: Painter
     photo: photo.Photo
     frame: Float[np.ndarray, "2 3"]
     crop: UInt8[np.ndarray, "size size 3"]
     measured: Measured
+    flipped: bool
 
     def vector(
         self,
@@ -98,12 +102,13 @@ class Session:
         if distance == 0:
             nothing = np.zeros(self.photo.pixels.shape[:2], np.uint8)
             return self._result(self.photo, nothing, wanted, self.crop, started, 0, 0)
-        edited, mask = self.painter.paint(self.crop, wanted)
+        seen = self.painter.maps.reflect(wanted) if self.flipped else wanted
+        edited, mask = self.painter.paint(self.crop, seen)
         painted = time.perf_counter()
         before = to_float(self.crop)
         after = before + _smoothstep(distance / FADE) * (edited - before)
         pasted, native = photo.paste(
-            self.photo, self.frame, before, after, _feathered(mask)
+            *(self.photo, self.frame, before, after, _feathered(mask), self.flipped)
         )
         changed = _count_changed(self.photo.pixels, pasted.pixels, native)
         return self._result(
@@ -125,7 +130,7 @@ class Session:
                 "model": 1e3 * model,
                 "total": 1e3 * (time.perf_counter() - started),
             },
-            crop=crop,
+            crop=crop[:, ::-1] if self.flipped else crop,
             record={
                 "software": f"slider_jax {slider_jax.__version__}",
                 "model": self.painter.model.id,

@@ -76,6 +76,29 @@ def test_every_face_is_found_from_left_to_right(couple):
     assert photo.choose(faces, (450.0, 210.0)) is faces[1]
 
 
+@pytest.mark.parametrize(
+    "quarter, box", [(0, None), (1, None), (0, (380, 120, 160, 180))]
+)
+def test_in_a_mirrored_photo_the_same_faces_are_found_mirrored(couple, quarter, box):
+    here = photo.open_photo(np.rot90(couple.pixels, quarter))
+    there = photo.open_photo(here.pixels[:, ::-1])
+    assert photo.is_flipped(here) != photo.is_flipped(there)
+    width = here.pixels.shape[1]
+    faces = photo.find_faces(here, box=box)
+    x, *others = box or (0, 0, 0, 0)
+    box = box and (width - x - box[2], *others)
+    found = photo.find_faces(there, box=box)
+    order = lambda face: face.box[0] + face.box[2]
+    expected = sorted([face.mirrored(width) for face in faces], key=order)
+    for one, other in zip(found, expected, strict=True):
+        assert (one.box, one.pose, one.score) == (other.box, other.pose, other.score)
+        np.testing.assert_array_equal(one.landmarks, other.landmarks)
+
+
+def test_a_photo_that_is_its_own_mirror_image_is_not_flipped():
+    assert not photo.is_flipped(photo.open_photo(np.zeros((9, 9, 3), np.uint8)))
+
+
 def test_a_face_seen_twice_is_one(couple):
     one, other = photo.find_faces(couple)
     assert {id(f) for f in photo._distinct([one, other, one])} == {id(one), id(other)}

@@ -12,6 +12,16 @@ IBUG_OF_DENSE = (
     *(78, 82, 13, 312, 308, 317, 14, 87),
 )
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
+# In a mirror image, point i is where point MIRROR[i] was.
+MIRROR = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *range(35, 30, -1),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
+    *(64, 63, 62, 61, 60, 67, 66, 65),
+)
 # Brows, nose and eyes: what an opening mouth does not move (dossier 1.8).
 RIGID = slice(17, 48)
 
