@@ -57,9 +57,9 @@ def run(
     browser: bool = False,
 ) -> None:
     """Serves until Ctrl-C. With `browser`, the page that runs the model by itself."""
-    from slider_jax import ops
+    from slider_jax import memory
 
-    ops.keep_memory()
+    memory.keep()
     from slider_jax.edit import Editor
     from slider_jax.studio import browser as browsers
     from slider_jax.studio.answers import Studio

@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--browser", action="store_true")
     asked = parser.parse_args()
 
-    from slider_jax import ops
+    from slider_jax import memory
 
-    ops.keep_memory()
+    memory.keep()
     from slider_jax.edit import Editor
     from slider_jax.studio.answers import Studio
 

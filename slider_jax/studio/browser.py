@@ -45,6 +45,8 @@ def face(opened: Session) -> bytes:
     answer = {
         "frame": opened.frame.tolist(),
         "size": len(opened.crop),
+        "flipped": opened.flipped,
+        "mirror": painter.maps.mirror.tolist(),
         "looks": {
             name: {"vector": vector.tolist(), "sliders": painter.name(vector)}
             for name, vector in looks.items()

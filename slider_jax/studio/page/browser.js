@@ -17,18 +17,20 @@ let faces = [], face = null; // those that were opened, and the one under the sl
 let held = null;
 
 // ---- what is asked of the face -----------------------------------------------------
+const tidy = (vector) => vector.map((v) => Math.round(1e6 * Math.max(-1, Math.min(1, v))) / 1e6);
+const times = (matrix, vector) => matrix.map((row) => row.reduce((sum, weight, j) => sum + weight * vector[j], 0));
 // As slider_jax/face/requests.py for named sliders: what is not named stays as it is.
 function vectorOf({ look, request, names, components_of }) {
   const change = names.map((name) => (name in request ? request[name] - look.sliders[name] : 0));
-  const then = [...look.vector];
-  components_of.forEach((row, i) => { then[i] += row.reduce((sum, weight, j) => sum + weight * change[j], 0); });
-  return then.map((v) => Math.round(1e6 * Math.max(-1, Math.min(1, v))) / 1e6);
+  const step = times(components_of, change);
+  return tidy(look.vector.map((v, i) => v + (step[i] ?? 0)));
 }
 // As Session._wear: the change fades in with its length. Null where nothing is asked.
 async function imagine(on, vector) {
   const distance = Math.hypot(...vector.map((v, i) => v - on.looks.measured.vector[i]));
   if (!distance) return null;
-  const { edited, mask } = await network(on.crop, on.size, vector);
+  const seen = on.flipped ? tidy(times(on.mirror, vector)) : vector;
+  const { edited, mask } = await network(on.crop, on.size, seen);
   const levels = 127.5 * smooth(distance / on.fade);
   return { change: edited.map((v, i) => levels * (v - on.crop[i])), mask: feathered(mask, on.size, on.open) };
 }
@@ -53,7 +55,7 @@ async function pump() {
       Object.assign(on, { edit, vector });
       const changed = put(on, edit), ended = performance.now();
       const part = changed ? `${(100 * changed / (info.width * info.height)).toFixed(1)} % of the photo changed` : "identical to the photo";
-      $("status").textContent = `${part} · model ${(painted - started).toFixed(0)} ms · ${(ended - started).toFixed(0)} ms in all, in this page`;
+      $("status").textContent = `${part} · model ${(painted - started).toFixed(0)} ms · ${(ended - started).toFixed(0)} ms in all`;
       document.body.dataset.shown = ++number;
     } catch (error) { say(`The model stopped (${error.message}): load this page again.`); }
   }

@@ -38,8 +38,8 @@ export function feathered(mask, size, [low, high]) {
   return blur(wide, size, 1, size / 128, false);
 }
 
-// What depends on the frame alone; then `paste(pixels, change, mask)` for each picture.
-export function makePaster(width, height, { frame, size, feather }) {
+// What depends on the frame alone (`flipped`: it is of the photo's mirror image); then `paste(pixels, change, mask)` for each picture.
+export function makePaster(width, height, { frame, size, feather, flipped }) {
   const [[a, b, c], [d, e, f]] = frame, scale = Math.hypot(a, d), det = a * e - b * d;
   const corners = [[0, 0], [size, 0], [0, size], [size, size]].map(([u, v]) =>
     [(e * (u - c) - b * (v - f)) / det, (a * (v - f) - d * (u - c)) / det]);
@@ -109,8 +109,9 @@ export function makePaster(width, height, { frame, size, feather }) {
       for (let x = 0; x < across; x++) {
         const i = CHANNELS * Math.floor(x / step), right = (x % step) / step;
         const mix = (n) => line[i + n] + right * (line[i + 4 + n] - line[i + n]);
-        const share = Math.round(clip(mix(3), 0, 255)) / 255, at = 4 * (y * across + x);
+        const share = Math.round(clip(mix(3), 0, 255)) / 255;
         if (!share) continue;
+        const at = 4 * (y * across + (flipped ? across - 1 - x : x));
         let differs = 0;
         for (let n = 0; n < 3; n++) {
           out[at + n] = pixels[at + n] + mix(n) * share;
@@ -121,5 +122,5 @@ export function makePaster(width, height, { frame, size, feather }) {
     }
     return changed;
   }
-  return { x: x0, y: y0, width: x1 - x0, height: y1 - y0, paste };
+  return { x: flipped ? width - x1 : x0, y: y0, width: x1 - x0, height: y1 - y0, paste };
 }
