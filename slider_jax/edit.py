@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from slider_jax import photo, programs
+from slider_jax.face.maps import tidy
 from slider_jax.model_file import Model, load_model
 from slider_jax.painter import Painter, make_painter
 from slider_jax.photo_file import Source
+from slider_jax.runtime import paint_fastest
 from slider_jax.session import Measured, Result, Session, Wanted
 
 Photo = Source | photo.Photo
@@ -37,7 +39,8 @@ class Editor:
     def load(cls, path: str | os.PathLike | None = None) -> "Editor":
         """From a model file, or from the folder of a run."""
         programs.keep_programs()
-        return cls(make_painter(load_model(path)))
+        model = load_model(path)
+        return cls(make_painter(model, paint_fastest(model)))
 
     def measure(
         self, source: Photo, *, box: Sequence[float] | None = None
@@ -62,11 +65,25 @@ class Editor:
         seen = face.mirrored(opened.pixels.shape[1]) if flipped else face
         frame = photo.frame(seen, self.model.size)
         crop = photo.crop(opened, frame, self.model.size, flipped)
-        expression = self.painter.read(crop)
-        if flipped:
-            expression = self.painter.maps.reflect(expression)
-        measured = Measured(face, expression, self.painter.name(expression))
+        measured = self._known(opened, face)
+        if measured is None:
+            expression = self.painter.read(crop)
+            if flipped:
+                expression = self.painter.maps.reflect(expression)
+            measured = Measured(face, expression, self.painter.name(expression))
         return Session(self.painter, opened, frame, crop, measured, flipped)
+
+    def _known(self, opened, face):
+        """From the record of an earlier edit, if this model made it."""
+        known = photo.known(opened, face)
+        k = self.model.parameters
+        if not known or known["model"] != self.model.id or len(known["expression"]) != k:
+            return None
+        expression = tidy(np.array(known["expression"], np.float64))
+        asked = known["asked"]
+        sliders = self.painter.name(expression)
+        sliders |= {name: v for name, v in asked.items() if name in sliders}
+        return Measured(face, expression, sliders, asked)
 
     def edit(
         self,

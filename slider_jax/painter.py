@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from slider_jax import onnx_graph
 from slider_jax.batch import to_float
 from slider_jax.face.maps import Maps, Vector, load_maps, tidy
 from slider_jax.face.sliders import SLIDERS
@@ -37,12 +38,13 @@ class Painter:
         self.paint(blank, self.read(blank))
 
 
-def make_painter(model: Model) -> Painter:
+def make_painter(model: Model, paint: Callable | None = None) -> Painter:
+    """`paint` is one of those below, or else our own."""
     maps = load_maps(model.parameters)
-    return Painter(model, maps, _painter(model), _reader(model, maps))
+    return Painter(model, maps, paint or paint_by_jax(model), _reader(model, maps))
 
 
-def _painter(model):
+def paint_by_jax(model: Model) -> Callable:
     """The weights are constants of the program: XLA lays them out once, for good."""
 
     generator = jax.device_put(model.generator)
@@ -54,6 +56,21 @@ def _painter(model):
         return edited[0], mask[0]
 
     return lambda crop, vector: jax.device_get(program(crop, vector.astype(np.float32)))
+
+
+def paint_by_onnxruntime(model: Model) -> Callable:
+    """The same network by another program, in its default session."""
+    import onnxruntime
+
+    content = onnx_graph.editor(model)
+    running = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def paint(crop, vector):
+        inputs = {"image": to_float(crop), "expression": vector.astype(np.float32)}
+        inputs = {name: value[None] for name, value in inputs.items()}
+        return tuple(x[0] for x in running.run(["edited", "mask"], inputs))
+
+    return paint
 
 
 def _reader(model, maps):

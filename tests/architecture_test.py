@@ -23,6 +23,7 @@ LAYERS = (
         "data",
         "fetch",
         "files",
+        "memory",
         "open_faces",
         "parallel",
         "programs",
@@ -35,12 +36,14 @@ LAYERS = (
         "landmarker",
         "patch",
         "photo_file",
+        "photo_record",
     ),  # world
     (
         "edit",
         "film",
         "jobs",
         "model_file",
+        "onnx_graph",
         "orders",
         "painter",
         "readout",
@@ -53,11 +56,13 @@ LAYERS = (
         "photo_save",
         "prepare",
         "rehearsal",
+        "runtime",
         "train",
         "verify",
     ),  # what a person calls
     (
         "bench",
+        "bench_edit",
         "bench_jax",
         "bench_torch",
         "bench_train",

@@ -12,8 +12,7 @@ import onnxruntime
 import pytest
 import small_editor
 
-from slider_jax import export
-from slider_jax.export import onnx_graph
+from slider_jax import export, onnx_graph
 from slider_jax.face.maps import load_maps
 from slider_jax.face.sliders import SLIDERS
 from slider_jax.painter import make_painter

@@ -17,9 +17,8 @@ from jaxtyping import Float
 from PIL import Image
 
 import slider_jax
-from slider_jax import data, files, ops, session
+from slider_jax import data, files, onnx_graph, ops, session
 from slider_jax.batch import to_float
-from slider_jax.export import onnx_graph
 from slider_jax.face import landmarks
 from slider_jax.face.head import load_head
 from slider_jax.face.maps import load_maps

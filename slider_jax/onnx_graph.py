@@ -62,15 +62,20 @@ class _Graph:
         return whole.SerializeToString()
 
 
+def knows(model: Model) -> bool:
+    """Whether its generator is ours; a system may bring its own."""
+    return isinstance(getattr(model.system, "generator", None), generator.Generator)
+
+
 def editor(model: Model, **notes: str) -> bytes:
     """`image` [b s s 3] in [-1, 1] and `expression` [b n] to `edited` and `mask`.
 
     `notes` become the metadata of the file.
     """
-    net = getattr(model.system, "generator", None)
-    if not isinstance(net, generator.Generator):
+    if not knows(model):
         raise ValueError("ONNX knows the generator of slidergan only: take stablehlo.")
-    graph, weights, size = _Graph(), model.generator["params"], model.size
+    net, size = model.system.generator, model.size
+    graph, weights = _Graph(), model.generator["params"]
     image = graph.add("Transpose", "image", perm=[0, 3, 1, 2])
     kernel = weights["enter"]["kernel"]
     x = graph.add(
