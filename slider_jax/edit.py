@@ -75,9 +75,9 @@ class Editor:
 
     def _known(self, opened, face):
         """From the record of an earlier edit, if this model made it."""
-        known = photo.known(opened, face)
-        k = self.model.parameters
-        if not known or known["model"] != self.model.id or len(known["expression"]) != k:
+        known = photo.known(opened, face) or {}
+        shape = len(known.get("expression", ()))
+        if (known.get("model"), shape) != (self.model.id, self.model.parameters):
             return None
         expression = tidy(np.array(known["expression"], np.float64))
         asked = known["asked"]

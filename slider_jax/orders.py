@@ -32,11 +32,19 @@ class Order:
 
     def vector(self, session: Session) -> Vector:
         """What one face is asked to wear, before `strength`."""
-        maps, then = session.painter.maps, session.measured.expression
-        if self.wear is not None:
+        maps = session.painter.maps
+        if self.wear is None:
+            then = session.vector(self.set, region=self.region)
+        else:
             then = session.vector(np.asarray(self.wear, float), region=self.region)
-        then = requests.target(maps, then, self.set, region=self.region)
+            then = requests.target(maps, then, self.set, region=self.region)
         return requests.target(maps, then, self.add, mode="add", region=self.region)
+
+    def edit(self, session: Session) -> Result:
+        how = dict(strength=self.strength)
+        if self.wear is None and not self.add:
+            return session.edit(self.set, region=self.region, **how)
+        return session.edit(self.vector(session), **how)
 
     def plain(self) -> dict[str, Any]:
         """For JSON: the fields that are not as they were by default."""
@@ -63,9 +71,7 @@ def carry_out(editor: Editor, opened: photo.Photo, order: Order) -> list[Result]
         faces = [photo.choose(faces, order.face)]
     results = []
     for face in faces:
-        session = editor.open(opened, face)
-        wanted = order.vector(session)
-        results.append(session.edit(wanted, strength=order.strength))
+        results.append(order.edit(editor.open(opened, face)))
         opened = results[-1].photo
     return results
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from slider_jax import landmarker, patch
+from slider_jax import landmarker, patch, photo_record
 from slider_jax.face import landmarks
 from slider_jax.face.head import load_head
 from slider_jax.patch import Frame
@@ -26,6 +26,7 @@ GRID = 256  # to a pixel: points lie on it, so that mirroring them is exact
 SMALLEST = 32  # pixels across a face: fewer say nothing about its expression
 MOST_TURNED = {"yaw": 55.0, "pitch": 40.0}  # degrees; renders go to 45 and 20
 MOST_OUTSIDE = 0.15  # of the 68 points
+SAME = 0.5  # of two boxes' union in both: the face in a record is the one found
 
 
 class FaceError(PhotoError):
@@ -113,6 +114,15 @@ def choose(faces: Sequence[Face], face: int | tuple[float, float]) -> Face:
         last = len(faces) - 1
         raise FaceError(f"There is no face {face}: choose 0 to {last}, left to right.")
     return faces[face]
+
+
+def known(photo: Photo, face: Face) -> photo_record.Face | None:
+    """What an edit of ours left in this face."""
+    boxes = np.array([other["box"] for other in photo.faces], float).reshape(-1, 4)
+    shared = landmarker.overlap(np.array(face.box), boxes)
+    if (shared < SAME).all():
+        return None
+    return photo.faces[shared.argmax()]
 
 
 def frame(face: Face, size: int) -> Frame:

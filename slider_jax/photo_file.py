@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
 
+from slider_jax import photo_record
+
 MOST_PIXELS = 89_000_000  # Pillow warns of decompression bombs from 89.5 million
 MOST_BYTES = 512 * 2**20
 # Not among them: formats that call other programs (EPS), and those nobody shoots in.
@@ -46,7 +48,8 @@ class Photo:
     """Upright: the orientation of the EXIF data is applied, and taken out of it.
 
     A `grey` photo has three equal channels and is saved with one. `encoder` is what
-    saving needs to compress as the source did.
+    saving needs to compress as the source did. `faces` tells what faces wear that were
+    edited by us, see photo_record.py.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
@@ -58,9 +61,12 @@ class Photo:
     exif: bytes | None = None
     xmp: bytes | None = None
     encoder: dict[str, Any] = dataclasses.field(default_factory=dict)
+    faces: tuple[photo_record.Face, ...] = ()
 
     def replace(self, **changes: Any) -> "Photo":
-        return dataclasses.replace(self, **changes)
+        """With other pixels, nothing is known of the faces unless `faces` says it."""
+        forget = {"faces": ()} if "pixels" in changes else {}
+        return dataclasses.replace(self, **forget | changes)
 
 
 def open_photo(source: Source) -> Photo:
@@ -184,8 +190,9 @@ def _of_image(image, name):
     if has_alpha:
         image = image.convert("RGBA")
         alpha = np.asarray(image.getchannel("A"))
+    pixels = np.array(image.convert("RGB"))
     return Photo(
-        pixels=np.array(image.convert("RGB")),
+        pixels=pixels,
         alpha=alpha,
         name=name,
         format="JPEG" if format == "MPO" else format,
@@ -194,6 +201,7 @@ def _of_image(image, name):
         exif=exif,
         xmp=xmp,
         encoder=encoder,
+        faces=photo_record.faces_of(xmp, pixels),
     )
 
 

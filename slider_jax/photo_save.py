@@ -1,23 +1,21 @@
 """Photographs into files, with an edit record that any program leaves in place."""
 
-import html
 import io
-import json
 import os
 import pathlib
-import re
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from slider_jax import files
+from slider_jax import files, photo_record
 from slider_jax.photo_file import (
     Photo,
     PhotoError,
     Source,
     one_sentence,
+    open_photo,
     opened,
     read,
     xmp_of,
@@ -33,17 +31,16 @@ WRITES = {
 }
 QUALITY = 95
 _XMP = 700  # where TIFF keeps it
-_NAMESPACE = "https://slider-jax.invalid/record/"  # a name, nothing to visit
 
 
 def read_record(source: Source) -> dict[str, Any] | None:
     """The edit record that `save` wrote into a picture, if there is one."""
     if isinstance(source, Image.Image | np.ndarray):
-        return _record_of(getattr(source, "info", {}).get("xmp"))
+        return photo_record.record_of(getattr(source, "info", {}).get("xmp"))
     content, name = read(source)
     with one_sentence(name), opened(content, name) as image:
         image.load()  # PNG may carry text behind the picture
-        return _record_of(xmp_of(image))
+        return photo_record.record_of(xmp_of(image))
 
 
 def save(
@@ -68,13 +65,22 @@ def save(
             )
         format = WRITES[suffix]
     image = _to_image(photo, format, label)
-    options = _options(photo, format, quality, record)
-    file = io.BytesIO()
+
+    def encode(entry):
+        file = io.BytesIO()
+        image.save(file, format, **_options(photo, format, quality, entry))
+        return file.getvalue()
+
     with one_sentence(str(path or photo.name), "written as " + format):
-        image.save(file, format, **options)
+        known = None
+        if record is not None and photo.faces:
+            lossy = format in ("JPEG", "WEBP")
+            as_read = open_photo(encode(None)).pixels if lossy else image.convert("RGB")
+            known = photo_record.known(photo.faces, np.asarray(as_read))
+        content = encode(photo_record.entry(record, known))
     if path is not None:
-        _write(pathlib.Path(path), file.getvalue())
-    return file.getvalue()
+        _write(pathlib.Path(path), content)
+    return content
 
 
 def _to_image(photo, format, label):
@@ -109,10 +115,10 @@ def _draw_label(image, text):
     draw.text(corner, text, (255, 255, 255, 255), font, anchor="rb")
 
 
-def _options(photo, format, quality, record):
-    xmp = _with_record(photo.xmp, record)
+def _options(photo, format, quality, entry):
+    xmp = photo_record.packet(photo.xmp, entry)
     if format == "JPEG" and xmp and len(xmp) > 65_000:  # all that a segment holds
-        xmp = _with_record(None, record)
+        xmp = photo_record.packet(None, entry)
     options = dict(icc_profile=photo.icc)
     if "dpi" in photo.encoder:
         options["dpi"] = photo.encoder["dpi"]
@@ -146,39 +152,6 @@ def _options(photo, format, quality, record):
             options["subsampling"] = photo.encoder["subsampling"]
         return options
     return options | dict(quality=quality or QUALITY, subsampling=0)
-
-
-def _with_record(xmp, record):
-    """An XMP packet that holds the record in the place of an earlier one."""
-    ours = re.compile(
-        rb"<rdf:Description[^>]*%s.*?</rdf:Description>" % _NAMESPACE.encode(), re.S
-    )
-    packet = ours.sub(b"", xmp) if xmp else None
-    if record is None:
-        return packet
-    text = html.escape(json.dumps(record, ensure_ascii=False, sort_keys=True))
-    entry = (
-        f'<rdf:Description rdf:about="" xmlns:slider="{_NAMESPACE}">'
-        f"<slider:edit>{text}</slider:edit></rdf:Description>"
-    ).encode()
-    if packet and packet.count(b"</rdf:RDF>") == 1:
-        return packet.replace(b"</rdf:RDF>", entry + b"</rdf:RDF>")
-    return (
-        b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        + entry
-        + b"</rdf:RDF></x:xmpmeta>"
-    )
-
-
-def _record_of(xmp):
-    text = xmp.decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp or ""
-    found = re.search(r"<slider:edit>(.*?)</slider:edit>", text, re.S)
-    try:
-        record = json.loads(html.unescape(found[1])) if found else None
-    except (ValueError, RecursionError):
-        return None  # someone else wrote it
-    return record if isinstance(record, dict) else None
 
 
 def _write(path, content):

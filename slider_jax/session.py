@@ -9,6 +9,7 @@ no jump at rest; at FADE, a tenth of a smile, it is whole.
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from slider_jax.batch import to_bytes, to_float
 from slider_jax.face import requests
 from slider_jax.face.maps import Vector, tidy
 from slider_jax.face.requests import Request
+from slider_jax.face.sliders import INDEX
 from slider_jax.painter import Painter
 
 FADE = 0.15  # length of a change of the vector, from which it is painted whole
@@ -29,11 +31,16 @@ OPEN = (0.02, 0.12)  # the model's mask, where pasting begins and where it is wh
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """A face, and what it wears: components in [-1, 1], and sliders made of them."""
+    """A face, and what it wears: components in [-1, 1], and sliders made of them.
+
+    Of a face that was edited before it is not read again, but known, and so is what was
+    `asked`: to ask that once more changes nothing.
+    """
 
     face: photo.Face
     expression: Vector
     sliders: dict[str, float]
+    asked: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 Wanted = Request | Measured | np.ndarray  # names, somebody's expression, or a vector
@@ -83,19 +90,27 @@ class Session:
         if isinstance(wanted, np.ndarray):
             then = requests.move(maps, now, wanted - now, region=region)
         else:
-            then = requests.target(maps, now, wanted, mode=mode, region=region)
+            how = dict(mode=mode, region=region, asked=self.measured.asked)
+            then = requests.target(maps, now, wanted, **how)
         return tidy(now + strength * (then - now))
 
     def edit(self, wanted: Wanted, **how: Any) -> Result:
         """`how`: mode "set" or "add", region "all", "mouth", ..., strength 1."""
-        return self._wear(self.vector(wanted, **how))
+        return self._wear(self.vector(wanted, **how), self._asked(wanted, **how))
 
     def neutralise(self, amount: float = 1.0, *, region: str = "all") -> Result:
         """Towards the face at rest: 1 is all the way."""
         rest = np.zeros_like(self.measured.expression)
         return self.edit(rest, region=region, strength=amount)
 
-    def _wear(self, wanted: Vector) -> Result:
+    def _asked(self, wanted, mode="set", region="all", strength=1.0):
+        if not isinstance(wanted, Mapping) or mode != "set" or strength != 1:
+            return {}
+        k = self.painter.maps.parameters
+        asked = requests.placed(requests.canonical(wanted, parameters=k), region)
+        return (self.measured.asked if asked.keys() <= INDEX.keys() else {}) | asked
+
+    def _wear(self, wanted: Vector, asked: dict[str, float]) -> Result:
         started = time.perf_counter()
         now = self.measured.expression
         distance = float(np.linalg.norm(wanted - now))
@@ -110,6 +125,15 @@ class Session:
         pasted, native = photo.paste(
             *(self.photo, self.frame, before, after, _feathered(mask), self.flipped)
         )
+        known = {
+            "model": self.painter.model.id,
+            "box": list(self.measured.face.box),
+            "expression": wanted.tolist(),
+            "asked": asked,
+        }
+        before = photo.known(self.photo, self.measured.face)
+        others = [face for face in self.photo.faces if face is not before]
+        pasted = pasted.replace(faces=(*others, known))
         changed = _count_changed(self.photo.pixels, pasted.pixels, native)
         return self._result(
             *(pasted, native, wanted, to_bytes(after), started),

@@ -72,6 +72,20 @@ def test_every_output_has_the_record_unless_told_otherwise(slider, editor):
     assert len(photo.read_record("couple.edited.png")["faces"]) == 2
 
 
+def test_a_picture_edited_again_as_before_stays_as_it_is(slider, monkeypatch):
+    """Both faces, by the command line alone. (What this model paints is no face.)"""
+    faces = photo.find_faces(photo.open_photo("couple.png"))
+    monkeypatch.setattr(photo, "find_faces", lambda image, box=None: faces)
+    how = ("--set=jawOpen=.6", "--face=all")
+    slider("edit", "couple.png", *how, "-o", "b.png")
+    assert (pixels("b.png") != pixels("couple.png")).any()
+    slider("edit", "b.png", *how, "-o", "c.png")
+    np.testing.assert_array_equal(pixels("c.png"), pixels("b.png"))
+    slider("edit", "b.png", "--set=mouthSmile=.7", "--face=1", "-o", "d.png")
+    slider("edit", "d.png", *how, "-o", "e.png")
+    np.testing.assert_array_equal(pixels("d.png"), pixels("e.png"))
+
+
 def test_a_label_is_drawn_only_when_asked_for(slider):
     for name, *more in (["plain.png"], ["marked.png", "--label=edited"]):
         slider("edit", "couple.png", "--set=jawOpen=.3", "-o", name, *more)

@@ -5,7 +5,7 @@ import pytest
 import small_editor
 
 import slider_jax
-from slider_jax import photo
+from slider_jax import photo, photo_record
 from slider_jax.edit import Editor
 from slider_jax.face import requests
 from slider_jax.face.sliders import SLIDERS
@@ -216,7 +216,8 @@ def test_several_faces_are_edited_one_after_the_other(editor, monkeypatch):
     left, face = small_editor.photo_with_face(1)
     wide = np.concatenate([left.pixels, left.pixels], 1)
     shift = np.array([left.pixels.shape[1], 0], np.float32)
-    other = photo.Face(face.box, 1.0, face.landmarks + shift, face.pose)
+    box = tuple(face.box + np.tile(shift, 2))
+    other = photo.Face(box, 1.0, face.landmarks + shift, face.pose)
     monkeypatch.setattr(photo, "find_faces", lambda image, box=None: [face, other])
     source = photo.Photo(wide)
     both = editor.edit_all(source, {"jawOpen": 1.0})
@@ -224,6 +225,87 @@ def test_several_faces_are_edited_one_after_the_other(editor, monkeypatch):
     expected = np.where((one.mask > 0)[..., None], one.photo.pixels, two.photo.pixels)
     np.testing.assert_array_equal(both[-1].photo.pixels, expected)
     assert [m.face for m in editor.measure(source)] == [face, other]
+
+
+FILES = ("b.png", "b.jpg", "b.webp", "b.tif")
+ASKED = ({"jawOpen": 0.6}, {"mouthSmile": 0.7, "happy": 0.5}, {"viseme_aa": 1.0})
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("region", ["all", "mouth+jaw"])
+def test_asking_again_of_a_picture_that_was_saved_changes_nothing(
+    editor, sessions, tmp_path, name, region
+):
+    for asked, session in zip(ASKED, sessions, strict=False):
+        face = session.measured.face
+        once = session.edit(asked, region=region)
+        photo.save(once.photo, tmp_path / name, record=once.record)
+        again = editor.open(tmp_path / name, face)
+        wears = again.measured.expression
+        np.testing.assert_array_equal(wears, once.requested)
+        same = again.edit(asked, region=region)
+        assert not same.pixels_changed and same.photo.faces
+        assert again.edit(again.measured.sliders).pixels_changed == 0
+        assert again.edit({"browInnerUp": 0.9}).pixels_changed
+
+
+def test_sliders_that_were_asked_one_by_one_all_stay(editor):
+    image, face = small_editor.photo_with_face(1)
+    asked = {"jawOpen": 0.6, "mouthSmileLeft": 0.8, "browDownRight": 0.4}
+    for name, value in asked.items():
+        result = editor.edit(image, {name: value}, face=face)
+        assert result.pixels_changed
+        image = result.photo
+    for request in ({n: v} for n, v in asked.items()):
+        assert editor.edit(image, request, face=face).pixels_changed == 0
+    assert editor.edit(image, asked, face=face).pixels_changed == 0
+    sliders = editor.open(image, face).measured.sliders
+    assert sliders == sliders | asked
+
+
+@pytest.fixture
+def saved(editor):
+    image, face = small_editor.photo_with_face(1)
+    result = editor.edit(image, {"jawOpen": 0.6}, face=face)
+    return photo.save(result.photo, record=result.record), face, result.requested
+
+
+def test_the_record_counts_for_the_pixels_that_it_was_written_for(editor, saved):
+    content, face, worn = saved
+    opened = photo.open_photo(content)
+    known = lambda image, face, editor: (
+        editor.open(image, face).measured.expression == worn
+    ).all()
+    assert known(opened, face, editor)
+    pixels = opened.pixels.copy()
+    pixels[0, 0, 0] ^= 1
+    altered = photo.save(opened.replace(pixels=pixels, faces=opened.faces))
+    assert photo.open_photo(altered).faces == ()  # its record was left out
+    kept = opened.replace(pixels=pixels)
+    assert kept.faces == () and not known(kept, face, editor)
+    packet = opened.xmp
+    other = photo.open_photo(photo.save(photo.Photo(pixels)))
+    assert photo_record.faces_of(packet, opened.pixels) == opened.faces
+    assert photo_record.faces_of(packet, other.pixels) == ()
+    assert not known(photo.open_photo(opened.pixels), face, editor)
+    elsewhere = face.mirrored(120)
+    far = photo.Face((0.0, 0.0, 9.0, 9.0), 1.0, elsewhere.landmarks, face.pose)
+    assert not known(opened, far, editor)
+    another = Editor(make_painter(small_editor.model(seed=1)))
+    assert not known(opened, face, another)
+
+
+@pytest.mark.parametrize(
+    "change", [{"expression": [0.1]}, {"expression": "x"}, {"box": 3}, {"asked": [1]}]
+)
+def test_a_record_that_makes_no_sense_is_none(editor, saved, change):
+    content, face, worn = saved
+    opened = photo.open_photo(content)
+    known = photo_record.known([opened.faces[0] | change], opened.pixels)
+    forged = photo_record.packet(None, photo_record.entry({}, known))
+    found = photo_record.faces_of(forged, opened.pixels)
+    again = editor.open(opened.replace(faces=found), face).measured.expression
+    assert (again != worn).any()
 
 
 def test_the_record_tells_what_was_done(editor, sessions):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from slider_jax import photo, photo_file, photo_save
+from slider_jax import photo, photo_file, photo_record
 
 ROWS, COLUMNS = np.mgrid[:40, :60]
 RGB = np.stack([4 * COLUMNS, 6 * ROWS, 2 * (COLUMNS + ROWS)], -1).astype(np.uint8)
@@ -129,9 +129,7 @@ def test_the_edit_record_comes_back_and_the_last_one_counts(format):
 
 
 def test_the_record_stands_beside_what_others_wrote():
-    theirs = photo_save._with_record(None, {}).replace(
-        b"<rdf:Description", b"<rdf:Description rdf:about='x'/><rdf:Description"
-    )
+    theirs = photo_record.packet(None, b"<rdf:Description rdf:about='x'/>")
     p = photo.open_photo(encoded(Image.fromarray(RGB))).replace(xmp=theirs)
     saved = photo.open_photo(photo.save(p, record=RECORD))
     assert (

@@ -101,23 +101,47 @@ def mirror(request: Request, maps: Maps, *, mode: str = "set") -> dict[str, floa
 
 
 def target(
-    maps: Maps, now: Vector, request: Request, *, mode: str = "set", region: str = "all"
+    maps: Maps,
+    now: Vector,
+    request: Request,
+    *,
+    mode: str = "set",
+    region: str = "all",
+    asked: Request | None = None,
 ) -> Vector:
-    """The vector that is asked for, of a face whose vector is `now` (tidy)."""
+    """The vector that is asked for, of a face whose vector is `now` (tidy).
+
+    `asked` (see `placed`) is what led to `now`: components cannot tell all sliders
+    apart, so that a slider read back is seldom quite where it was set.
+    """
     request = canonical(request, parameters=maps.parameters, mode=mode)
-    chosen = region_mask(region)
+    chosen, asked = region_mask(region), asked or {}
+    if mode == "set" and placed(request, region).items() <= asked.items():
+        return tidy(now)
     sliders = {INDEX[n]: v for n, v in request.items() if n in INDEX}
     emotions = {n: v for n, v in request.items() if n in EMOTIONS}
     visemes = {
         n.removeprefix(VISEME): v for n, v in request.items() if n.startswith(VISEME)
     }
-    change = _set if mode == "set" else _add
-    then = now + _shown(maps, *change(maps, now, emotions, visemes, sliders), chosen)
+    said = {INDEX[n]: v for n, v in asked.items() if n in INDEX}
+    if mode == "set":
+        change = _set(maps, now, emotions, visemes, sliders, said)
+    else:
+        change = _add(maps, now, emotions, visemes, sliders)
+    then = now + _shown(maps, *change, chosen)
     step = np.zeros_like(then)
     for name, value in request.items():
         if (i := component(name)) is not None:
             step[i] = value - (then[i] if mode == "set" else 0)
     return move(maps, then, step, region=region)
+
+
+def placed(request: Request, region: str) -> dict[str, float]:
+    """A checked request for a region, as names and values that stand for themselves."""
+    chosen = region_mask(region)
+    sliders = {n: v for n, v in request.items() if n in INDEX and chosen[INDEX[n]]}
+    mark = "" if chosen.all() else f" of {region}"
+    return sliders | {n + mark: v for n, v in request.items() if n not in INDEX}
 
 
 def move(maps: Maps, now: Vector, change: Vector, *, region: str = "all") -> Vector:
@@ -148,7 +172,7 @@ def _shown(maps, sliders, speech, chosen) -> Float[np.ndarray, "k"]:
     return np.append(maps.components_of @ (sliders * chosen), speech * speaks)
 
 
-def _set(maps, now, emotions, visemes, sliders):
+def _set(maps, now, emotions, visemes, sliders, said):
     before = now[EXPRESSION:]
     speech, has_speech = before, len(before) > 0
     if emotions and has_speech:
@@ -168,6 +192,8 @@ def _set(maps, now, emotions, visemes, sliders):
         goal = np.where(MOUTH, _mix(visemes, VISEMES), goal)
     change = goal - exact
     shown = maps.sliders(np.append(now[:EXPRESSION], speech))
+    if not (visemes and has_speech):
+        shown[list(said)] = list(said.values())
     for i, value in sliders.items():
         ruled = emotions or (visemes and not has_speech and MOUTH[i])
         change[i] = value - (exact[i] if ruled else shown[i])

@@ -100,19 +100,16 @@ def checked_vector(plain: Any, parameters: int) -> Vector:
     return tidy(np.array(plain, np.float64))
 
 
-def start(session: Session, layer: Layer) -> Vector:
-    if layer.start is None:
-        return session.measured.expression
-    return np.array(layer.start)
-
-
 def vector(session: Session, layer: Layer) -> Vector:
     """What the layer asks this face to wear."""
-    return requests.target(session.painter.maps, start(session, layer), layer.request)
+    if layer.start is None:
+        return session.vector(layer.request)
+    return requests.target(session.painter.maps, np.array(layer.start), layer.request)
 
 
 def wear(session: Session, layer: Layer) -> Result:
-    return session.edit(vector(session, layer))
+    asked = layer.request if layer.start is None else vector(session, layer)
+    return session.edit(asked)
 
 
 def shown(session: Session, layer: Layer) -> dict[str, float]:
