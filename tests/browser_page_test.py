@@ -1,5 +1,6 @@
 """The page that runs the model by itself: the same picture, and nobody asked for it."""
 
+import io
 import pathlib
 
 import numpy as np
@@ -15,6 +16,7 @@ pytest.importorskip("onnxruntime", reason="the export is checked with onnxruntim
 browsers = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 
 from slider_jax import fetch, photo  # noqa: E402
+from slider_jax.face import requests  # noqa: E402
 from slider_jax.studio import browser as studio_browser  # noqa: E402
 
 pytestmark = [
@@ -52,17 +54,15 @@ def chromium():
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("photos")
-    one = small_studio.faces(1)
-    mirrored = small_studio.png(
-        ImageOps.mirror(Image.open(small_studio.io.BytesIO(one)))
-    )
-    large = Image.open(small_studio.io.BytesIO(one)).resize((1600, 1040))
+    one, two = small_studio.faces(1), small_studio.faces(2)
+    mirrored = small_studio.png(ImageOps.mirror(Image.open(io.BytesIO(one))))
+    large = Image.open(io.BytesIO(one)).resize((1600, 1040))
     plain = Image.new("RGB", (90, 90), (90, 120, 150))
     files = {
         "one": one,
         "mirrored": mirrored,
         "large": small_studio.png(large),
-        "two": small_studio.faces(2),
+        "two": two,
         "none": small_studio.png(plain),
         "text": b"this is no picture",
     }
@@ -169,8 +169,7 @@ def test_a_whole_expression_is_that_of_the_session(open_page, server, photos):
     session = server.studio.editor.open(photos["one"])
     now = session.edit({"surprise": 1.0})
     step = {"mouthPucker": value(page, "mouthPucker")}
-    maps = session.painter.maps
-    then = studio_browser.requests.target(maps, now.requested, step)
+    then = requests.target(session.painter.maps, now.requested, step)
     expected = session.edit(then).photo.pixels
     assert abs(small_studio.pixels(content) - expected).max() <= 1
 

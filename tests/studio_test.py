@@ -183,6 +183,19 @@ def test_thumbs_strips_and_films_are_pictures(server, one):
     assert json.loads(film.info["comment"])["model"] == server.studio.editor.model.id
 
 
+def test_a_page_gets_all_that_it_must_know_of_a_face(server, one):
+    tab = server.tab(one)
+    body = {"tab": tab, "story": told()}
+    about, (crop,) = frames(server.ask("/api/face", body)[2])
+    session = server.studio.editor.open(one)
+    assert crop == session.crop.tobytes() and about["flipped"] == session.flipped
+    np.testing.assert_array_equal(about["frame"], session.frame)
+    assert about["looks"]["measured"]["sliders"] == session.measured.sliders
+    happy = session.edit({"happiness": 1.0})
+    assert about["looks"]["happiness"]["vector"] == happy.requested.tolist()
+    assert server.ask("/browser")[0] == server.ask("/model.onnx")[0] == 404
+
+
 def test_the_mask_is_sent_when_it_is_asked_for(server, one):
     head, files = render(server, server.tab(one), told(happiness=1.0), mask=True)
     mask = np.asarray(Image.open(io.BytesIO(files[1])))[..., 3]
@@ -319,7 +332,8 @@ def test_the_page_asks_nobody_else(server):
     _, headers, page = server.ask("/")
     assert "default-src 'self'" in headers["content-security-policy"]
     assert b"http://" not in page and b"https://" not in page
-    for name in ("app.js", "api.js", "sliders.js", "head.js", "style.css"):
+    names = ("app.js", "api.js", "sliders.js", "head.js", "stage.js", "style.css")
+    for name in (*names, "browser.js", "network.js", "paste.js"):
         status, _, content = server.ask(f"/{name}")
         assert status == 200 and b"https://" not in content
     assert server.ask("/../answers.py")[0] == 404

@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 
 from slider_jax import fetch, patch, session
-from slider_jax.face import requests
 from slider_jax.face.sliders import EMOTIONS, SLIDERS
 from slider_jax.model_file import Model
 from slider_jax.session import Session
@@ -40,16 +39,17 @@ def face(opened: Session) -> bytes:
     there a slider's change goes through `components_of` [30 52] to the vector.
     """
     painter, now = opened.painter, opened.measured.expression
-    wearing = lambda name: requests.target(painter.maps, now, {name: 1.0})
-    looks = {"measured": now} | {name: wearing(name) for name in EMOTIONS}
+    wearing = {name: opened.vector({name: 1.0}) for name in EMOTIONS}
+    looks = {name: (v, painter.name(v)) for name, v in wearing.items()}
+    looks["measured"] = now, opened.measured.sliders
     answer = {
         "frame": opened.frame.tolist(),
         "size": len(opened.crop),
         "flipped": opened.flipped,
         "mirror": painter.maps.mirror.tolist(),
         "looks": {
-            name: {"vector": vector.tolist(), "sliders": painter.name(vector)}
-            for name, vector in looks.items()
+            name: {"vector": vector.tolist(), "sliders": sliders}
+            for name, (vector, sliders) in looks.items()
         },
         "names": SLIDERS,
         "components_of": painter.maps.components_of.tolist(),
