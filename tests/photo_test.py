@@ -1,5 +1,7 @@
 """Faces in photos: found, aligned as the renders are, and pasted back."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -103,6 +105,14 @@ def test_a_face_seen_twice_is_one(couple):
     one, other = photo.find_faces(couple)
     assert {id(f) for f in photo._distinct([one, other, one])} == {id(one), id(other)}
     assert len(photo._distinct([one, other, one])) == 2
+
+
+def test_beside_a_certain_face_doubtful_ones_do_not_count(couple):
+    scored = lambda *scores: [
+        dataclasses.replace(photo.find_faces(couple)[0], score=s) for s in scores
+    ]
+    assert [f.score for f in photo._believed(scored(0.9, 0.99, 0.6))] == [0.99]
+    assert [f.score for f in photo._believed(scored(0.9, 0.6))] == [0.9, 0.6]
 
 
 def test_a_wrong_choice_is_answered_with_the_right_ones(couple):
