@@ -253,7 +253,7 @@ def test_an_example_is_there_on_a_phone_too(open_page):
     before = picture(page)
     drag(page, "browInnerUp", 0.9)
     assert picture(page) != before
-    for panel in ("sliders", "looks"):
+    for panel in ("sliders", "looks", "about"):
         page.click(f"[data-show={panel}]")
         page.wait_for_timeout(150)
         photograph(page, f"browser_phone_{panel}")
