@@ -92,9 +92,9 @@ def train(
     batches = [512 // size] if on_cpu else [16, 64]
     for b in [batch] if batch else batches:
         setting = Setting(size, width, b)
-        with _cores(threads) as cores:
+        with cores(threads) as count:
             found = compete(setting, contenders(backend, styles=styles), turns=turns)
-        found |= dict(backend=backend, threads=cores)
+        found |= dict(backend=backend, threads=count)
         print(json.dumps(found) if as_json else table(found))
 
 
@@ -217,7 +217,7 @@ def _receive(name, pipe):
 
 
 @contextlib.contextmanager
-def _cores(threads: int | None) -> Iterator[int]:
+def cores(threads: int | None) -> Iterator[int]:
     """Workers started in here have this many cores; says how many."""
     if threads is None:
         yield len(os.sched_getaffinity(0)) if _can_pin() else os.cpu_count()

@@ -9,6 +9,7 @@ import typer
 
 import slider_jax
 from slider_jax import cli_edit, cli_film, cli_show
+from slider_jax import cli_options as options
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -205,6 +206,25 @@ def bench_render(
     from slider_jax import bench
 
     bench.render(beside)
+
+
+@bench.command("edit")
+def bench_edit(
+    model: options.Model = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="A full model of this size with random weights instead."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores for everybody; all if not given.")
+    ] = None,
+    turns: Annotated[int, typer.Option(help="Of every contender.")] = 15,
+    as_json: Json = False,
+) -> None:
+    """Milliseconds to paint a face, beside onnxruntime where it is installed."""
+    from slider_jax import bench_edit
+
+    bench_edit.edit(model, size=size, threads=threads, turns=turns, as_json=as_json)
 
 
 @bench.command("train")

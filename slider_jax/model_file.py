@@ -115,8 +115,8 @@ def _hash(weights):
     return digest.hexdigest()[:12]
 
 
-def _expected(system):
-    """Shapes of all weights, without making them."""
+def shapes_of(system: systems.System) -> Any:
+    """Of all its weights, without making them."""
 
     def init():
         image = jnp.zeros((1, system.size, system.size, 3))
@@ -149,7 +149,7 @@ def _load_file(path):
             ) from error
     try:
         system = _system(card["system"], card["model"])
-        expected = _expected(system)
+        expected = shapes_of(system)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"The card of {path} names no model ({error}).") from error
     shapes = {
@@ -210,7 +210,7 @@ def _newest(folder, config):
     steps = sorted(
         (int(p.name) for p in folder.glob("*") if p.name.isdigit()), reverse=True
     )
-    expected = _expected(_system(config["system"], config["model"]))
+    expected = shapes_of(_system(config["system"], config["model"]))
     like = jax.tree.map(
         lambda x: np.zeros(x.shape, x.dtype),
         {"ema": expected["generator"], "params": {"critic": expected["critic"]}},

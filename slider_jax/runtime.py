@@ -32,6 +32,11 @@ RUNTIMES = {"ours": paint_by_jax, "onnxruntime": paint_by_onnxruntime}
 TURNS, SECONDS = 5, 0.1  # of each, after the first
 
 
+def installed() -> bool:
+    """Whether there is a second program."""
+    return all(map(importlib.util.find_spec, ("onnx", "onnxruntime")))
+
+
 def paint_fastest(model: Model) -> Callable:
     """As the painters' `paint`. Nothing is loaded or measured before the first call."""
     choose = functools.cache(lambda: _choose(model))
@@ -53,8 +58,7 @@ def _choose(model):
                 f"SLIDER_RUNTIME is {asked!r}; choose from {', '.join(RUNTIMES)}."
             )
         return RUNTIMES[asked](model)
-    installed = all(map(importlib.util.find_spec, ("onnx", "onnxruntime")))
-    if jax.default_backend() != "cpu" or not installed or not onnx_graph.knows(model):
+    if jax.default_backend() != "cpu" or not installed() or not onnx_graph.knows(model):
         return paint_by_jax(model)
     case = _case(model)
     name = hashlib.sha256(json.dumps(case).encode()).hexdigest()[:16]
