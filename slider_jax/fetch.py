@@ -120,7 +120,7 @@ def _download(name: str, into: pathlib.Path) -> pathlib.Path:
     done = subprocess.run(command, cwd=into, capture_output=True, text=True)
     archives = [p for p in into.iterdir() if p.suffix in (".whl", ".tgz", ".gz")]
     if done.returncode or not archives:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].strip()
         raise ConnectionError(
             f"{'npm' if client == 'npm' else 'pip'} could not fetch {package} "
             f"{version} ({reason}); "

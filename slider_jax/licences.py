@@ -206,6 +206,16 @@ ASSETS = (
         commercial=False,
     ),
     Asset(
+        "Inception v3 of FID",
+        "features of the published FID",
+        "Apache-2.0",
+        "from the authors of FID",
+        "yours",
+        commercial=None,
+        note="Apache-2.0 is TensorFlow's; the file's own has not been checked. Read with "
+        "features inception:FILE.",
+    ),
+    Asset(
         "InsightFace weights",
         "identity net of the paper (ArcFace)",
         "non-commercial",

