@@ -9,7 +9,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from slider_jax import settings
+from slider_jax import memory, settings
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to train.")
 _WORKDIR = flags.DEFINE_string(
@@ -27,9 +27,7 @@ flags.mark_flag_as_required("config")
 def main(argv: list[str]) -> int:
     """The exit code: 2 for a user's mistake, 75 for a run that can go on, else 1."""
     logging.set_verbosity(logging.WARNING)  # Orbax tells every file it touches
-    from slider_jax.ops import keep_memory
-
-    keep_memory()  # before JAX starts its threads
+    memory.train()  # before JAX starts its threads
     from slider_jax import stop, train
 
     try:

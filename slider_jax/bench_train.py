@@ -16,11 +16,12 @@ import multiprocessing
 import os
 import pathlib
 import re
-import runpy
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from slider_jax import memory
 
 SIZES = (64, 128, 256)  # of an image, pixels: what a critic of depth 6 takes
 PLAYERS = ("critic", "generator")
@@ -158,9 +159,7 @@ def compete(setting: Setting, some: list[Contender], *, turns: int) -> dict[str,
 
 def work(pipe: Any, setting: Setting, contender: Contender) -> None:
     """The life of a worker: says its `facts`, then the time of each task it is told."""
-    # By its path, since the package `ops` would load JAX.
-    memory = runpy.run_path(str(pathlib.Path(__file__).parent / "ops" / "memory.py"))
-    memory["keep_memory"]()
+    memory.keep()
     module = importlib.import_module(f"slider_jax.{contender.module}")
     start = time.perf_counter()
     tasks = module.prepare(setting, **contender.options)

@@ -111,12 +111,10 @@ def doctor(
             raise typer.BadParameter(f"No such option: {context.args[0]}")
         found, show = doctor.report(), doctor.show
     else:
-        from slider_jax import settings
+        from slider_jax import memory, settings
 
         asked = settings.read([f"--config={config}", *context.args])
-        from slider_jax.ops import keep_memory
-
-        keep_memory()  # before JAX starts its threads, as in training
+        memory.train()  # before JAX starts its threads, as in training
         from slider_jax import rehearsal
 
         found = rehearsal.rehearse(asked, workdir, timed=not no_time)

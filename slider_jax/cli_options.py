@@ -186,9 +186,9 @@ def order(
 
 
 def load_editor(path: str | None) -> "Editor":
-    from slider_jax.ops.memory import keep_memory
+    from slider_jax import memory
 
-    keep_memory()
+    memory.keep()
     from slider_jax import edit
 
     return edit.Editor.load(path)

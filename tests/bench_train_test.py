@@ -129,7 +129,6 @@ def test_an_update_alone_is_that_of_the_step():
 def play(monkeypatch):
     """`play(**tasks)` has stand-ins compete, as threads; gives the findings."""
     monkeypatch.setattr(bench_train, "SECONDS", 0.0)
-    monkeypatch.setenv("SLIDER_KEEP_MEMORY", "0")
 
     class Thread(threading.Thread):
         def __init__(self, target, args, daemon):

@@ -41,7 +41,6 @@ def here(originals, tmp_path, monkeypatch):
 
 @pytest.fixture
 def slider(here, editor, monkeypatch, capsysbinary):
-    monkeypatch.setenv("SLIDER_KEEP_MEMORY", "0")
     monkeypatch.setenv("SLIDER_MODEL", "a model")
     monkeypatch.setattr(edit.Editor, "load", lambda path: editor)
     return lambda *arguments, **how: small_shell.run(
@@ -79,11 +78,18 @@ def test_a_picture_edited_again_as_before_stays_as_it_is(slider, monkeypatch):
     how = ("--set=jawOpen=.6", "--face=all")
     slider("edit", "couple.png", *how, "-o", "b.png")
     assert (pixels("b.png") != pixels("couple.png")).any()
+    told = slider("measure", "b.png")[1].decode().splitlines()
+    assert [line.endswith("record says") for line in told if "face" in line] == [1, 1]
     slider("edit", "b.png", *how, "-o", "c.png")
     np.testing.assert_array_equal(pixels("c.png"), pixels("b.png"))
     slider("edit", "b.png", "--set=mouthSmile=.7", "--face=1", "-o", "d.png")
     slider("edit", "d.png", *how, "-o", "e.png")
     np.testing.assert_array_equal(pixels("d.png"), pixels("e.png"))
+
+
+def test_a_folder_is_no_photo(slider):
+    code, _, complained = slider("edit", ".", "--set=jawOpen=.6")
+    assert code == 2 and "is a folder: name the photo in it" in complained
 
 
 def test_a_label_is_drawn_only_when_asked_for(slider):

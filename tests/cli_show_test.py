@@ -38,7 +38,6 @@ def here(originals, tmp_path, monkeypatch):
 
 @pytest.fixture
 def slider(here, editor, monkeypatch, capsysbinary):
-    monkeypatch.setenv("SLIDER_KEEP_MEMORY", "0")
     monkeypatch.setenv("SLIDER_MODEL", "a model")
     monkeypatch.setattr(edit.Editor, "load", lambda path: editor)
     return lambda *arguments, **how: small_shell.run(

@@ -12,7 +12,7 @@ import parity
 import pytest
 from parity import quick
 
-from slider_jax import ops
+from slider_jax import memory, ops
 from slider_jax.ops import formulations
 from slider_jax.ops.rule import Geometry, choose
 
@@ -250,14 +250,22 @@ def test_instance_norm_keeps_its_digits_in_float32_and_its_type_in_bfloat16():
     close(half.astype("float64"), exact, 2e-2)
 
 
-@pytest.mark.parametrize("setting, said", [("0", "False"), ("1", "True")])
-def test_memory_is_kept_unless_the_environment_says_no(setting, said):
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
+@pytest.mark.parametrize("setting, kept", [("0", False), ("1", True)])
+def test_memory_is_kept_unless_the_environment_says_no(setting, kept):
+    assert _said("print(memory.keep())", setting) == str(kept)
+    anew = memory._has_large_pages() and kept
+    pages = "memory.train(); import os; print(os.environ.get('GLIBC_TUNABLES'))"
+    assert _said(pages, setting) == ("glibc.malloc.hugetlb=1" if anew else "None")
+
+
+def _said(line, setting):
+    env = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
     done = subprocess.run(
-        [sys.executable, "-c", "from slider_jax import ops; print(ops.keep_memory())"],
-        env=os.environ | {"SLIDER_KEEP_MEMORY": setting},
+        [sys.executable, "-c", f"from slider_jax import memory; {line}"],
+        env=env | {"SLIDER_KEEP_MEMORY": setting},
         capture_output=True,
         text=True,
         check=True,
     )
-    if sys.platform == "linux":
-        assert done.stdout.strip() == said
+    return done.stdout.strip()

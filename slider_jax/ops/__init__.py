@@ -6,7 +6,6 @@ function and the same derivatives.
 
 from slider_jax.ops.condition import condition_convolution
 from slider_jax.ops.convolution import convolution, transposed_convolution
-from slider_jax.ops.memory import keep_memory
 from slider_jax.ops.norm import instance_norm
 from slider_jax.ops.rule import STYLES, style, using
 
@@ -15,7 +14,6 @@ __all__ = [
     "condition_convolution",
     "convolution",
     "instance_norm",
-    "keep_memory",
     "style",
     "transposed_convolution",
     "using",

@@ -1,0 +1,46 @@
+"""Fresh memory is dear: the kernel clears it, page by page.
+
+By default glibc hands large buffers back after every step, and the next step faults
+all their pages in anew: at 128 px that is up to 40 % of a CPU training step. Import
+this module and call it before JAX starts its threads. Linux with glibc only;
+`SLIDER_KEEP_MEMORY=0` leaves malloc as it is.
+"""
+
+import ctypes
+import os
+import pathlib
+import sys
+
+# From malloc.h: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD (bytes), M_ARENA_MAX.
+_SETTINGS = ((-4, 0), (-1, -1), (-2, 256 << 20), (-8, 1))
+_LARGE_PAGES = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def keep() -> bool:
+    """Keeps freed memory. Says whether it took effect."""
+    if sys.platform != "linux" or os.environ.get("SLIDER_KEEP_MEMORY") == "0":
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and all(mallopt(*setting) for setting in _SETTINGS)
+
+
+def train() -> None:
+    """For programs whose buffers are gigabytes: starts this one anew, on large pages.
+
+    Those are cheap to get, so that nothing need be kept. What is kept is not always
+    used again: glibc before 2.38 finds no place for an aligned buffer in the hole that
+    one of the same size has left, so a second step takes its memory a second time (at
+    128 px and batch 16: 12.9 GB instead of 8.9). Without large pages, freed memory is
+    kept all the same.
+    """
+    if os.environ.get("SLIDER_KEEP_MEMORY") == "0" or "GLIBC_TUNABLES" in os.environ:
+        return
+    if not _has_large_pages():
+        keep()
+        return
+    os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def _has_large_pages():
+    return _LARGE_PAGES.is_file() and "[never]" not in _LARGE_PAGES.read_text()
