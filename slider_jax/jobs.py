@@ -62,7 +62,7 @@ def targets(sources: Sequence[str], out: str | None) -> list[str]:
     With several photos `out` is a folder, in which they keep their names.
     """
     if out is None:
-        beside = lambda s: str(pathlib.Path(s).with_name(_name(s, ".edited")))
+        beside = lambda s: str(pathlib.Path(s).parent / _name(s, ".edited"))
         return apart([STANDARD if s == STANDARD else beside(s) for s in sources])
     if out == STANDARD and len(sources) > 1:
         raise ValueError("Only one picture fits in standard output: --out a folder.")

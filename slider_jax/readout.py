@@ -31,6 +31,7 @@ def _face(measured: Measured):
         "pose": {"yaw": yaw, "pitch": pitch, "roll": roll},
         "sliders": orders.rounded(measured.sliders),
         "expression": measured.expression.tolist(),
+        "from_record": measured.asked is not None,
         "landmarks": face.landmarks.round(1).tolist(),
     }
 
@@ -43,6 +44,7 @@ def text(name: str, found: Sequence[dict[str, Any]]) -> str:
         pose = ", ".join(f"{axis} {v:+.0f}" for axis, v in face["pose"].items())
         lines.append(f"{name}, face {i}: {w:.0f} x {h:.0f} at ({x:.0f}, {y:.0f})")
         lines[-1] += f", {pose} degrees"
+        lines[-1] += ", as its edit record says" if face["from_record"] else ""
         strongest = sorted(face["sliders"].items(), key=lambda item: -item[1])
         for slider, value in strongest:
             if value >= SHOWN:

@@ -33,14 +33,14 @@ OPEN = (0.02, 0.12)  # the model's mask, where pasting begins and where it is wh
 class Measured:
     """A face, and what it wears: components in [-1, 1], and sliders made of them.
 
-    Of a face that was edited before it is not read again, but known, and so is what was
-    `asked`: to ask that once more changes nothing.
+    Of a face that was edited before it is not read again, but known from the record,
+    and so is what was `asked`: to ask that once more changes nothing.
     """
 
     face: photo.Face
     expression: Vector
     sliders: dict[str, float]
-    asked: dict[str, float] = dataclasses.field(default_factory=dict)
+    asked: dict[str, float] | None = None
 
 
 Wanted = Request | Measured | np.ndarray  # names, somebody's expression, or a vector
@@ -108,7 +108,8 @@ class Session:
             return {}
         k = self.painter.maps.parameters
         asked = requests.placed(requests.canonical(wanted, parameters=k), region)
-        return (self.measured.asked if asked.keys() <= INDEX.keys() else {}) | asked
+        before = self.measured.asked if asked.keys() <= INDEX.keys() else None
+        return (before or {}) | asked
 
     def _wear(self, wanted: Vector, asked: dict[str, float]) -> Result:
         started = time.perf_counter()
