@@ -240,7 +240,7 @@ def test_without_webassembly_it_says_so(open_page):
     assert page.locator("#open").is_disabled()
 
 
-def test_it_runs_in_threads(open_page):
+def test_it_may_run_in_threads(open_page):
     assert open_page().evaluate("crossOriginIsolated")
 
 

@@ -18,7 +18,7 @@ _HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"no-referrer",
     b"cross-origin-resource-policy": b"same-origin",
-    # These two give WebAssembly its threads.
+    # With these two WebAssembly may have threads.
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-embedder-policy": b"require-corp",
     b"cache-control": b"no-store",

@@ -5,7 +5,6 @@ export async function loadNetwork() {
     throw new Error("This browser has no WebAssembly, which runs the model: open the page in another one, or use `slider studio` without --browser.");
   const ort = await import("/ort/ort.wasm.min.mjs");
   ort.env.wasm.wasmPaths = "/ort/";
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency) : 1;
   ort.env.wasm.proxy = true; // in a worker, so that hands are not held up
   const session = await ort.InferenceSession.create("/model.onnx");
   // `crop` is [size * size * 3] in -1..1; so is `edited`, and `mask` is [size * size] in 0..1.
