@@ -212,8 +212,8 @@ ASSETS = (
         "from the authors of FID",
         "yours",
         commercial=None,
-        note="Apache-2.0 is TensorFlow's; the file's own has not been checked. Read with "
-        "features inception:FILE.",
+        note="Apache-2.0 is TensorFlow's; the file's own has not been checked. Read "
+        "with features inception:FILE.",
     ),
     Asset(
         "InsightFace weights",

@@ -63,6 +63,20 @@ def test_points_moved_by_a_tenth_of_the_eyes_distance_are_off_by_that():
     )
 
 
+def test_openings_of_a_face_drawn_by_hand():
+    """Eyes 100 apart and 20 wide, lids 4 and 8 apart; lips 10, 30 and 20 apart."""
+    face = np.zeros((1, 68, 2))
+    for first, x in ((36, -60), (42, 40)):
+        xs, ys = [0, 5, 15, 20, 15, 5], [0, -2, -4, 0, 4, 2]
+        face[0, first : first + 6] = np.stack([np.add(x, xs), ys], -1)
+    for upper, lower, gap in ((61, 67, 10), (62, 66, 30), (63, 65, 20)):
+        face[0, [upper, lower], 0] = 7 * upper
+        face[0, lower, 1] = gap
+    np.testing.assert_allclose(landmarks.eye_distance(face), [100])
+    np.testing.assert_allclose(landmarks.eye_opening(face), [6 / 20])
+    np.testing.assert_allclose(landmarks.mouth_opening(face), [0.2])
+
+
 def test_openings_do_not_depend_on_size_place_and_lean():
     truth, _ = true_points()
     c, s = np.cos(0.4), np.sin(0.4)

@@ -48,8 +48,7 @@ def best_threshold(same: Scores, different: Scores) -> Threshold:
     """
     _needs(same, different)
     scores = np.unique(np.concatenate([same, different]))
-    values = np.append((scores[:-1] + scores[1:]) / 2, scores[-1:] + 1)
-    values = np.concatenate([scores[:1], values])
+    values = np.append(scores[0], (scores[:-1] + scores[1:]) / 2)
     rejected = np.searchsorted(np.sort(same), values, side="left") / len(same)
     kept_out = np.searchsorted(np.sort(different), values, side="left") / len(different)
     accuracy = (1 - rejected + kept_out) / 2

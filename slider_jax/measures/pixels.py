@@ -43,8 +43,8 @@ def rmse(a: Image, b: Image) -> PerExample:
 
 
 def psnr(a: Image, b: Image) -> PerExample:
-    """10 log₁₀(1 / MSE) in dB; equal pictures have no finite one."""
-    return -10 * jnp.log10(mse(a, b))
+    """10 log₁₀(1 / MSE) in dB; equal pictures have 100, so that means are finite."""
+    return -10 * jnp.log10(jnp.maximum(mse(a, b), 1e-10))
 
 
 def background_change(
