@@ -15,7 +15,7 @@ from slider_jax.nets.identity import Crop, warp_crop
 
 PACKAGE, FILE = "fer", "fer/data/emotion_model_quantized.tflite"
 # In the net's order, by the names of our sliders' tables.
-CLASSES = "anger disgust fear happiness sadness surprise neutral".split()
+CLASSES = tuple("anger disgust fear happiness sadness surprise neutral".split())
 GREY = (0.299, 0.587, 0.114)  # of RGB
 # The box of the landmarks of an aligned picture: 0.72 of its width, from (0.14, 0.2).
 CROP = Crop(64, 64 / 0.72, -0.14 * 64 / 0.72, -0.2 * 64 / 0.72)
