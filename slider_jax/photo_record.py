@@ -28,20 +28,26 @@ def known(faces: Sequence[Face], pixels: UInt8[np.ndarray, "h w 3"]) -> dict[str
 
 
 def entry(
-    record: dict[str, Any] | None, known: dict[str, Any] | None = None
+    record: dict[str, Any] | None,
+    known: dict[str, Any] | None = None,
+    most: float = np.inf,
 ) -> bytes | None:
-    """What is ours in a packet."""
+    """What is ours in a packet; of many faces only as much as `most` bytes hold."""
     if record is None:
         return None
-    text = lambda part: html.escape(
-        json.dumps(part, ensure_ascii=False, sort_keys=True)
-    )
-    parts = {"edit": record} | ({"faces": known} if known else {})
-    inside = "".join(f"<slider:{k}>{text(v)}</slider:{k}>" for k, v in parts.items())
-    return (
-        f'<rdf:Description rdf:about="" xmlns:slider="{_NAMESPACE}">'
-        f"{inside}</rdf:Description>"
-    ).encode()
+    short = {key: value for key, value in record.items() if key != "faces"}
+    full = {"edit": record} | ({"faces": known} if known else {})
+    for parts in (full, {"edit": record}, {"edit": short}):
+        inside = "".join(
+            f"<slider:{k}>{_text(v)}</slider:{k}>" for k, v in parts.items()
+        )
+        found = (
+            f'<rdf:Description rdf:about="" xmlns:slider="{_NAMESPACE}">'
+            f"{inside}</rdf:Description>"
+        ).encode()
+        if len(found) <= most:
+            break
+    return found
 
 
 def packet(xmp: bytes | None, entry: bytes | None) -> bytes | None:
@@ -70,6 +76,11 @@ def faces_of(xmp: bytes | None, pixels: UInt8[np.ndarray, "h w 3"]) -> tuple[Fac
     if not isinstance(faces, list) or known.get("pixels") != _hash(pixels):
         return ()
     return tuple(face for face in faces if _is_face(face))
+
+
+def _text(part):
+    plain = json.dumps(part, ensure_ascii=False, sort_keys=True)
+    return html.escape(plain, quote=False)
 
 
 def _read(xmp, part):

@@ -31,6 +31,7 @@ WRITES = {
 }
 QUALITY = 95
 _XMP = 700  # where TIFF keeps it
+MOST_XMP = 64_500  # bytes of ours in a JPEG, whose segment holds 65,504 in all
 
 
 def read_record(source: Source) -> dict[str, Any] | None:
@@ -77,7 +78,8 @@ def save(
             lossy = format in ("JPEG", "WEBP")
             as_read = open_photo(encode(None)).pixels if lossy else image.convert("RGB")
             known = photo_record.known(photo.faces, np.asarray(as_read))
-        content = encode(photo_record.entry(record, known))
+        most = MOST_XMP if format == "JPEG" else np.inf
+        content = encode(photo_record.entry(record, known, most))
     if path is not None:
         _write(pathlib.Path(path), content)
     return content
@@ -117,7 +119,7 @@ def _draw_label(image, text):
 
 def _options(photo, format, quality, entry):
     xmp = photo_record.packet(photo.xmp, entry)
-    if format == "JPEG" and xmp and len(xmp) > 65_000:  # all that a segment holds
+    if format == "JPEG" and xmp and len(xmp) > MOST_XMP + 500:
         xmp = photo_record.packet(None, entry)
     options = dict(icc_profile=photo.icc)
     if "dpi" in photo.encoder:

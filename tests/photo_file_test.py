@@ -137,6 +137,20 @@ def test_the_record_stands_beside_what_others_wrote():
     )
 
 
+@pytest.mark.parametrize("faces", [1, 40, 500])
+def test_a_jpeg_of_a_crowd_keeps_as_much_of_its_record_as_it_holds(faces):
+    one = {"box": [0.5] * 4, "expression": [0.123456] * 30, "sliders": {"x": 0.5}}
+    record = {"request": {"face": "all"}, "faces": faces * [one]}
+    known = one | {"asked": {}, "model": "m"}
+    p = photo.open_photo(RGB).replace(faces=faces * (known,), format="JPEG")
+    saved = photo.save(p, record=record)
+    found = photo.read_record(saved)
+    assert found["request"] == record["request"] and ("faces" in found) == (faces < 99)
+    assert len(photo.open_photo(saved).faces) == faces * (faces < 99)
+    wide = photo.open_photo(photo.save(p.replace(format="PNG"), record=record))
+    assert len(wide.faces) == faces
+
+
 def test_a_label_is_drawn_in_the_corner_only():
     p = photo.open_photo(np.full((100, 160, 3), 200, np.uint8))
     labelled = photo.open_photo(photo.save(p, label="edited"))
