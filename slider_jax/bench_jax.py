@@ -1,5 +1,6 @@
 """Our side of `slider bench train`."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -145,7 +146,8 @@ def round_of(
 ) -> Callable:
     """The step as training takes it; the player `still` does not learn."""
     optimizers = _optimizers(still)
-    return make_step(system(setting, dtype), optimizers, WEIGHTS, unroll=unroll)
+    step = make_step(system(setting, dtype), optimizers, unroll=unroll)
+    return functools.partial(step, weights=WEIGHTS)
 
 
 def _first(batches):

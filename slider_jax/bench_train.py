@@ -30,7 +30,7 @@ RIVAL = "PyTorch"
 # sec. 5.2, without the identity.
 WEIGHTS = {
     "critic": dict(
-        adversarial=30.0, gradient_penalty=300.0, expression=1000.0, score_gap=0.0
+        adversarial=30.0, gradient_penalty=300.0, expression=1000.0, score_gap=None
     ),
     "generator": dict(
         adversarial=30.0,
@@ -38,8 +38,8 @@ WEIGHTS = {
         reconstruction=10.0,
         paired=10.0,
         attention=0.3,
-        colour=0.0,
-        mask_entropy=0.0,
+        colour=None,
+        mask_entropy=None,
     ),
 }
 

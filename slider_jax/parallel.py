@@ -39,7 +39,11 @@ class Pmap:
 
     def compile(self, step: Callable) -> Callable:
         return jax.pmap(
-            step, self.axis_name, in_axes=(None, 1), out_axes=None, donate_argnums=0
+            step,
+            self.axis_name,
+            in_axes=(None, 1, None),
+            out_axes=None,
+            donate_argnums=0,
         )
 
 

@@ -12,7 +12,14 @@ from ml_collections import ConfigDict
 
 from slider_jax import data, identity_weights, parallel
 from slider_jax.batch import Batch
-from slider_jax.step import PLAYERS, TrainState, adam, init_state, make_step
+from slider_jax.step import (
+    PLAYERS,
+    TrainState,
+    Weights,
+    adam,
+    init_state,
+    make_step,
+)
 
 TINY = pathlib.Path(__file__).parent / "assets" / "tiny"
 
@@ -26,7 +33,7 @@ class Phase:
     split: str
     first: int
     last: int
-    weights: dict[str, dict[str, float]]
+    weights: dict[str, Weights]
 
 
 def check(config: ConfigDict) -> None:
@@ -73,12 +80,23 @@ def plan(config: ConfigDict) -> tuple[Phase, ...]:
     return tuple(phases)
 
 
-def weights_of(config: ConfigDict, number: int) -> dict[str, dict[str, float]]:
-    """Of the losses of a phase, by player and name."""
-    weights = config.phases[number].weights.to_dict()
+def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
+    """Of the losses of a phase, by player and name.
+
+    What no phase trains has no weight; what another one does may have 0, so that all
+    phases share one program.
+    """
+    phases = [phase.weights.to_dict() for phase in config.phases]
+    weights = phases[number]
     if config.identity == "none":
         weights["generator"].pop("identity", None)
-    return weights
+    return {
+        player: {
+            name: weight if any(p[player].get(name) for p in phases) else None
+            for name, weight in named.items()
+        }
+        for player, named in weights.items()
+    }
 
 
 def make_optimizers(config: ConfigDict, steps: int) -> dict[str, Any]:
@@ -111,16 +129,15 @@ def frozen(config: ConfigDict) -> dict[str, Any]:
     return {} if recogniser is None else {"identity": recogniser}
 
 
-def compile_phase(
-    config: ConfigDict, system: Any, optimizers: Any, phase: Phase, strategy: Any
+def compile_step(
+    config: ConfigDict, system: Any, optimizers: Any, strategy: Any
 ) -> Callable:
-    """One program: the weights of the phase are constants in it."""
+    """One program for all phases."""
     unroll = config.unroll
     return strategy.compile(
         make_step(
             system,
             optimizers,
-            phase.weights,
             seed=config.seed,
             ema_decay=config.ema_decay,
             axis_name=strategy.axis_name,

@@ -81,10 +81,10 @@ class _Rehearsal:
         params = jax.eval_shape(self.system.init, _key(), one)
         state = jax.eval_shape(self._state, params)
         self.state = state.replace(params=params | _shapes(self.frozen))
+        step = make_step(self.system, self.optimizers)
         for number in range(len(config.phases)):
             weights = prepare.weights_of(config, number)
-            step = make_step(self.system, self.optimizers, weights)
-            jax.eval_shape(step, self.state, self.batches)
+            jax.eval_shape(step, self.state, self.batches, weights)
         count = {p: _size(params[p])[0] for p in params}
         amount = ", ".join(f"{n:,} parameters of the {p}" for p, n in count.items())
         return f"{config.system}, {len(config.phases)} phases; {amount}"
@@ -142,11 +142,11 @@ class _Rehearsal:
         self.strategy = parallel.STRATEGIES[config.parallel]
         # As in training, so that the program is found in the cache then.
         optimizers = prepare.make_optimizers(config, self.phases[-1].last)
-        step = prepare.compile_phase(
-            config, self.system, optimizers, self.phases[0], self.strategy
-        )
+        step = prepare.compile_step(config, self.system, optimizers, self.strategy)
         start = time.perf_counter()
-        self.program = step.lower(self.state, self._shared()).compile()
+        self.program = step.lower(
+            self.state, self._shared(), self.phases[0].weights
+        ).compile()
         self.estimates["compile_seconds"] = time.perf_counter() - start
         device, need = jax.local_devices()[0], _bytes(self.program)
         if device.platform == "cpu":
@@ -178,11 +178,13 @@ class _Rehearsal:
         config, strategy = self.asked, self.strategy
         state = prepare.first_state(config, self.system, self.optimizers)
         state = strategy.replicate(state)
-        batches = prepare.stream(config, self.phases[0], 0)
+        phase = self.phases[0]
+        batches = prepare.stream(config, phase, 0)
         seconds = []
         for _ in range(1 + ROUNDS):
             start = time.perf_counter()
-            state, metrics = self.program(state, strategy.split(next(batches)))
+            rounds = strategy.split(next(batches))
+            state, metrics = self.program(state, rounds, phase.weights)
             jax.block_until_ready(metrics)
             seconds.append(time.perf_counter() - start)
         step = min(seconds[1:])

@@ -14,6 +14,7 @@ from slider_jax.systems.base import Losses, Params, System
 
 PLAYERS = ("critic", "generator")
 Metrics = dict[str, Float[Array, ""]]
+Weights = dict[str, float | Float[Array, ""] | None]  # None: watched, not trained
 
 
 @struct.dataclass
@@ -63,15 +64,15 @@ def init_state(
 def make_step(
     system: System,
     optimizers: dict[str, optax.GradientTransformation],
-    weights: dict[str, dict[str, float]],
     *,
     seed: int = 0,
     ema_decay: float = 0.999,
     axis_name: str | None = None,
     unroll: bool = False,
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """Returns the pure function `(state, batches) -> (state, metrics)`.
+) -> Callable[[TrainState, Batch, dict[str, Weights]], tuple[TrainState, Metrics]]:
+    """Returns the pure function `(state, batches, weights) -> (state, metrics)`.
 
+    `weights` are those of the losses, by player: other numbers need no other program.
     Every leaf of `batches` has shape [n_critic, batch, ...]: one slice per critic
     update. The generator learns from the last slice, as in StarGAN's solver.
     Randomness is a function of (seed, step, example): a resumed run repeats it.
@@ -80,7 +81,7 @@ def make_step(
     """
     batch_mean = lambda x: mean_over_devices(x.mean(), axis_name)
 
-    def update(player, losses_fn, state, batch, key):
+    def update(player, losses_fn, weights, state, batch, key):
         """One gradient step for one player; the other's parameters stay put."""
         keys = example_keys(key, batch.image.shape[0], axis_name)
 
@@ -88,7 +89,7 @@ def make_step(
             params = state.params | {player: player_params}
             losses = losses_fn(params, batch, keys, batch_mean)
             means = {name: loss.mean() for name, loss in losses.items()}
-            total = weighted_sum(weights[player], means)
+            total = weighted_sum(weights, means)
             return total, means | {"total": total}
 
         grads, means = jax.grad(objective, has_aux=True)(state.params[player])
@@ -105,20 +106,22 @@ def make_step(
         )
         return state, {f"{player}/{name}": mean for name, mean in means.items()}
 
-    def step(state, batches):
+    def step(state, batches, weights):
         n_critic = batches.image.shape[0]
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         *critic_keys, generator_key = jax.random.split(key, n_critic + 1)
 
         def critic_update(state, batch_and_key):
-            return update("critic", system.critic_losses, state, *batch_and_key)
+            losses = system.critic_losses, weights["critic"]
+            return update("critic", *losses, state, *batch_and_key)
 
         state, critic_metrics = jax.lax.scan(
             critic_update, state, (batches, jnp.stack(critic_keys)), unroll=unroll
         )
         last = jax.tree.map(lambda x: x[-1], batches)
+        losses = system.generator_losses, weights["generator"]
         state, generator_metrics = update(
-            "generator", system.generator_losses, state, last, generator_key
+            "generator", *losses, state, last, generator_key
         )
         ema = optax.incremental_update(
             state.params["generator"], state.ema, 1 - ema_decay
@@ -129,14 +132,15 @@ def make_step(
     return step
 
 
-def weighted_sum(weights: dict[str, float], losses: Losses) -> Float[Array, ""]:
+def weighted_sum(weights: Weights, losses: Losses) -> Float[Array, ""]:
     """Σ wᵢ·lossᵢ. The names must match: a typo in a config must not train.
 
-    What has weight 0 is watched only: no gradient is computed for it.
+    What has no weight is watched only: no gradient is computed for it.
     """
     if weights.keys() != losses.keys():
         raise ValueError(f"Weights {sorted(weights)} != losses {sorted(losses)}.")
-    return sum(weight * losses[name] for name, weight in weights.items() if weight)
+    given = {name: weight for name, weight in weights.items() if weight is not None}
+    return sum((w * losses[name] for name, w in given.items()), jnp.zeros(()))
 
 
 def mean_over_devices(tree: Any, axis_name: str | None) -> Any:

@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -53,7 +54,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
             trained = {player: state.params[player] for player in PLAYERS}
             overview = parameter_overview.get_parameter_overview(trained)
             tqdm.write(overview)
-        run = _Run(config, system, optimizers, checkpoints, position["unlogged"])
+        run = _Run(config, system, checkpoints, position["unlogged"])
+        run.step = prepare.compile_step(config, system, optimizers, strategy)
         state = strategy.replicate(state)
         bar = tqdm(total=phases[-1].last, initial=start, unit="step", disable=not lead)
         with (
@@ -72,28 +74,27 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
 class _Run:
     """The effects of a run: what is written, shown, saved and watched."""
 
+    step: Callable
     writer: report.Writer | report.Silent
     bar: tqdm
 
-    def __init__(self, config, system, optimizers, checkpoints, unlogged):
-        self.config, self.system, self.optimizers = config, system, optimizers
-        self.checkpoints = checkpoints
+    def __init__(self, config, system, checkpoints, unlogged):
+        self.config, self.checkpoints = config, checkpoints
         self.unlogged = unlogged  # metrics of single steps
         self.guard = report.AttentionGuard()
         self.samples = prepare.sample_batches(config)
         self.edit = jax.jit(system.edit_with_mask)
 
     def phase(self, phase, start, state, strategy, asked_to_stop):
-        step_fn = prepare.compile_phase(
-            self.config, self.system, self.optimizers, phase, strategy
-        )
         batches = prepare.stream(self.config, phase, start)
         every = self.config.every
         self.bar.set_description(phase.name)
         waiting = None
         due = None  # a step whose log is written while the next one runs
         for step in range(start + 1, phase.last + 1):
-            state, metrics = step_fn(state, strategy.split(next(batches)))
+            state, metrics = self.step(
+                state, strategy.split(next(batches)), phase.weights
+            )
             if due:
                 self.log(due, phase)
             # One step ahead of the device, not more: a queue would fill its memory.

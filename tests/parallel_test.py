@@ -19,17 +19,17 @@ from slider_jax import losses, parallel, step
 
 def one_round(strategy, system=None):
     system = system or SmallSystem()
-    make = step.make_step(system, sgd(), WEIGHTS, axis_name=strategy.axis_name)
+    make = step.make_step(system, sgd(), axis_name=strategy.axis_name)
     state = strategy.replicate(first_state())
-    return strategy.compile(make)(state, strategy.split(batches()))
+    return strategy.compile(make)(state, strategy.split(batches()), WEIGHTS)
 
 
 @pytest.fixture(scope="module")
 def reference():
     """On one device, without any strategy."""
     assert jax.device_count() == 8
-    run = jax.jit(step.make_step(SmallSystem(), sgd(), WEIGHTS))
-    return run(first_state(), jax.tree.map(jnp.asarray, batches()))
+    run = jax.jit(step.make_step(SmallSystem(), sgd()))
+    return run(first_state(), jax.tree.map(jnp.asarray, batches()), WEIGHTS)
 
 
 @pytest.mark.parametrize("name", parallel.STRATEGIES)

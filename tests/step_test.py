@@ -21,8 +21,8 @@ from slider_jax import step
 def run(optimizers, rounds, *, state=None, weights=WEIGHTS, **options):
     system = SmallSystem()
     state = first_state(optimizers) if state is None else state
-    return jax.jit(step.make_step(system, optimizers, weights, **options))(
-        state, rounds
+    return jax.jit(step.make_step(system, optimizers, **options))(
+        state, rounds, weights
     )
 
 
@@ -102,7 +102,7 @@ def test_a_misspelt_weight_does_not_train():
 
 
 def test_what_has_no_weight_has_no_gradient():
-    objective = lambda x: step.weighted_sum({"a": 2.0, "b": 0.0}, {"a": x, "b": x / 0})
+    objective = lambda x: step.weighted_sum({"a": 2.0, "b": None}, {"a": x, "b": x / 0})
     assert jax.grad(objective)(1.0) == 2.0
 
 

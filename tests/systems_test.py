@@ -129,10 +129,10 @@ def twins():
     state = step.init_state(system, optimizers, one(data[0]), seed=0)
     twin = Twin(state.params, SMALL, WEIGHTS, RATE)
     quick = {"xla_backend_optimization_level": 0}  # to compile
-    run = jax.jit(step.make_step(system, optimizers, WEIGHTS), compiler_options=quick)
+    run = jax.jit(step.make_step(system, optimizers), compiler_options=quick)
     ours, theirs = [], []
     for number, rounds in enumerate(data):
-        state, metrics = run(state, rounds)
+        state, metrics = run(state, rounds, WEIGHTS)
         ours.append((state.params, jax.device_get(metrics)))
         *keys, _ = jax.random.split(jax.random.fold_in(jax.random.key(0), number), 3)
         critic = []
