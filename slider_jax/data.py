@@ -26,9 +26,10 @@ from scipy.linalg import block_diag
 from tensorflow_datasets.proto import tf_example_pb2
 
 from slider_jax import open_faces
-from slider_jax.batch import EXPRESSION, SPEECH, Batch, to_float
+from slider_jax.batch import Batch, to_float
+from slider_jax.face.labels import COLUMNS, conditions, labelled, width
 
-NEEDED = {"image", "take", "expression", "speech"}
+NEEDED = {"image", "take", "kind", "expression", "speech", "sliders"}
 FORMATS = ("JPEG", "PNG")
 
 
@@ -143,7 +144,9 @@ def stream(
     start: int = 0,
     size: int | None = None,
     speech: bool = False,
-    pairs: Literal["neutral", "any"] = "neutral",
+    labels: Literal["components", "action_units", "classes"] = "components",
+    au_noise: float = 0.0,
+    pairs: Literal["neutral", "any", "strangers"] = "neutral",
     mirror: tuple[np.ndarray, np.ndarray] | None = None,
     noise: float = 0.0,
     process: tuple[int, int] = (0, 1),
@@ -154,11 +157,15 @@ def stream(
     """Batches [n_critic, batch_size / processes, ...] without end, from step `start`.
 
     A paired split gives pairs of one session: the neutral and another face, in either
-    direction, or with `pairs="any"` any two (dossier A13). An unpaired split gives
-    faces, each with the parameters of a random face of the split as its target, plus
-    U(-noise, noise) (A15); without `speech`, faces that speak are left out. With
-    `mirror`, the mirror matrices of the expression and the speech components ([30, 30],
-    [10, 10]), half of the examples are flipped (A16).
+    direction, or with `pairs="any"` any two (dossier A13). An unpaired split, and any
+    split with `pairs="strangers"`, gives faces, each with the parameters of a random
+    face of the split as its target, plus U(-noise, noise) (A15). Without `speech`,
+    faces that speak are left out. With `mirror`, the mirror matrices of the expression
+    and the speech components ([30, 30], [10, 10]), or that of other labels, half of the
+    examples are flipped (A16).
+
+    What stands as `expression` and `target_expression` are the `labels`, as in
+    face/labels.py, where `au_noise` is told of too; a face without one is left out.
 
     `process` is (index, count) of the hosts. On machines of few cores one thread is
     faster than several; `workers` are processes of their own; `cache` keeps the decoded
@@ -166,17 +173,19 @@ def stream(
     `start=n` goes on where any run, whatever its workers, stood after n steps.
     """
     faces = open_split(folder, split, size=size)
-    vectors = ("expression", "speech") if speech else ("expression",)
-    table = faces.columns(("take", "expression", "speech"))
-    unpaired = split.endswith("_unpaired")
-    # Without its speech half, the vector of a face that speaks tells half the truth.
-    true = speech | ~table["speech"].any(1)
+    if labels not in COLUMNS:
+        raise ValueError(f"data.labels is {labels!r}; choose from {[*COLUMNS]}.")
+    table = faces.columns(["take", "speech", *COLUMNS[labels]])
     if pairs not in _PAIRS:
         raise ValueError(f"data.pairs is {pairs!r}; choose from {[*_PAIRS]}.")
-    pair = _strangers if unpaired else _PAIRS[pairs]
-    choices, choose = pair(table["take"], true)
-    if not choices:
+    pair = _strangers if split.endswith("_unpaired") else _PAIRS[pairs]
+    # Without its speech half, the vector of a face that speaks tells half the truth.
+    true = speech | ~table["speech"].any(1)
+    if not true.any():
         raise ValueError(f"Every face in {split} of {folder} speaks: use speech=True.")
+    choices, choose = pair(table["take"], true & labelled(labels, table))
+    if not choices:
+        raise ValueError(f"No face in {split} of {folder} has one of the {labels}.")
     if cache and workers:
         raise ValueError("A cache is not shared with workers: give it threads instead.")
     index, count = process
@@ -185,14 +194,14 @@ def stream(
     local = batch_size // count
     rounds = Rounds(
         images=_cache(faces, threads) if cache else faces,
-        parameters=np.concatenate([table[name] for name in vectors], axis=1),
+        parameters=conditions(labels, table, speech=speech, au_noise=au_noise),
         choose=choose,
-        paired=not unpaired,
+        paired=pair is not _strangers,
         shape=(n_critic, batch_size),
         mine=slice(index * local, (index + 1) * local),
         seed=seed,
         noise=noise,
-        mirror=None if mirror is None else block_diag(*mirror[: len(vectors)]),
+        mirror=None if mirror is None else block_diag(*mirror[: 1 + speech]),
     )
     steps = grain.MapDataset.range(choices).seed(seed).shuffle().repeat()
     steps = steps.batch(n_critic * batch_size).map_with_index(rounds)[start:]
@@ -210,12 +219,16 @@ def stream(
 
 
 def example(
-    folder: str | os.PathLike, *, batch_size: int, speech: bool = False
+    folder: str | os.PathLike,
+    *,
+    batch_size: int,
+    speech: bool = False,
+    labels: str = "components",
 ) -> Batch:
     """Zeros in the shapes of one critic's batch."""
     size = open_faces.recipe_of(folder).size
     image = np.zeros((batch_size, size, size, 3), np.float32)
-    vector = np.zeros((batch_size, EXPRESSION + speech * SPEECH), np.float32)
+    vector = np.zeros((batch_size, width(labels, speech=speech)), np.float32)
     return Batch(image, vector, image, vector, np.zeros(batch_size, bool))
 
 
@@ -272,7 +285,7 @@ def _to_batch(chosen: dict[str, np.ndarray]) -> Batch:
 
 
 def _neutral_and_other(take, true):
-    others = np.flatnonzero(take)
+    others = np.flatnonzero((take > 0) & true)
     neutral = np.maximum.accumulate(np.where(take == 0, np.arange(len(take)), 0))
 
     def choose(order, luck, coin):
@@ -283,15 +296,17 @@ def _neutral_and_other(take, true):
 
 
 def _any_two(take, true):
-    first = np.flatnonzero(take == 0)
-    lengths = np.diff(np.append(first, len(take)))
-    first, lengths = np.repeat(first, lengths), np.repeat(lengths, lengths)
+    rows = np.flatnonzero(true)
+    session = np.cumsum(take == 0)[rows]
+    first = np.searchsorted(session, session)
+    lengths = np.searchsorted(session, session, side="right") - first
+    place = np.arange(len(rows)) - first
 
     def choose(order, luck, coin):
         ahead = 1 + np.floor(luck * (lengths[order] - 1)).astype(int)
-        return order, first[order] + (take[order] + ahead) % lengths[order]
+        return rows[order], rows[first[order] + (place[order] + ahead) % lengths[order]]
 
-    return len(take), choose
+    return len(rows), choose
 
 
 def _strangers(take, true):
@@ -300,7 +315,7 @@ def _strangers(take, true):
     return len(rows), lambda order, luck, coin: (rows[order], pick(luck))
 
 
-_PAIRS = {"neutral": _neutral_and_other, "any": _any_two}
+_PAIRS = {"neutral": _neutral_and_other, "any": _any_two, "strangers": _strangers}
 
 
 def _cache(faces: Faces, threads: int) -> np.ndarray:

@@ -136,6 +136,13 @@ def expression_error(
     return jnp.square(predicted - wanted).mean(axis=1)
 
 
+def classification_error(
+    logits: Float[Array, "b k"], wanted: Float[Array, "b k"]
+) -> PerExample:
+    """Cross entropy of k classes, `wanted` one-hot (StarGAN, eqs. 2 and 3)."""
+    return -(wanted * jax.nn.log_softmax(logits)).sum(axis=1)
+
+
 def pixel_distance(a: Image, b: Image) -> PerExample:
     """‖a - b‖₁ / (W H), eqs. 9 and 10: summed over the channels, not averaged."""
     return jnp.abs(a - b).sum(axis=3).mean(axis=(1, 2))
@@ -174,6 +181,20 @@ def attention(
 ) -> PerExample:
     """Mean of the mask of the edit plus that of the way back, eq. 12; 0 to 2."""
     return mask.mean(axis=(1, 2, 3)) + back.mean(axis=(1, 2, 3))
+
+
+def mask_norm(mask: Float[Array, "b h w 1"]) -> PerExample:
+    """‖A‖₂ (GANimation, eq. 2)."""
+    return jnp.sqrt(jnp.square(mask).sum(axis=(1, 2, 3)) + TINY)
+
+
+def mask_roughness(mask: Float[Array, "b h w 1"], power: int) -> PerExample:
+    """Σ |A(i+1, j) - A(i, j)|ᵖ + |A(i, j+1) - A(i, j)|ᵖ: total variation.
+
+    GANimation's eq. 2 has p = 2, its code p = 1.
+    """
+    down, right = (jnp.abs(jnp.diff(mask, axis=axis)) ** power for axis in (1, 2))
+    return down.sum(axis=(1, 2, 3)) + right.sum(axis=(1, 2, 3))
 
 
 def mask_entropy(mask: Float[Array, "b h w 1"]) -> PerExample:

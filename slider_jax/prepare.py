@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from slider_jax import data, identity_weights, parallel
 from slider_jax.batch import Batch
+from slider_jax.face import labels
 from slider_jax.step import (
     PLAYERS,
     TrainState,
@@ -56,6 +57,25 @@ def check(config: ConfigDict) -> None:
     for name in ("constant", "ema_decay"):
         if not 0 <= config[name] <= 1:
             raise ValueError(f"{name} is {config[name]}; it must lie from 0 to 1.")
+    told = condition(config)
+    width = labels.width(**told)
+    if config.model.get("parameters", width) != width:
+        said = ", ".join(f"data.{name}={value}" for name, value in told.items())
+        raise ValueError(
+            f"model.parameters is {config.model.parameters}; with {said} it is {width}."
+        )
+
+
+def condition(config: ConfigDict) -> dict[str, Any]:
+    """Which numbers of a face the system is told: options of `data.stream`.
+
+    Configs that do not say mean the components.
+    """
+    asked = config.data.get("labels", "components")
+    if asked not in labels.COLUMNS:
+        choices = [*labels.COLUMNS]
+        raise ValueError(f"data.labels is {asked!r}; choose from {choices}.")
+    return dict(labels=asked, speech=config.data.speech)
 
 
 def folder(config: ConfigDict) -> pathlib.Path:
@@ -117,7 +137,7 @@ def first_state(config: ConfigDict, system: Any, optimizers: Any) -> TrainState:
     return init_state(
         system,
         optimizers,
-        data.example(folder(config), batch_size=1, speech=config.data.speech),
+        data.example(folder(config), batch_size=1, **condition(config)),
         seed=config.seed,
         frozen=frozen(config),
     )
@@ -158,9 +178,10 @@ def stream(config: ConfigDict, phase: Phase, step: int) -> Iterator[Batch]:
         seed=config.seed + phase.number,
         start=step - phase.first,
         size=options.image_size,
-        speech=options.speech,
+        **condition(config),
+        au_noise=options.get("au_noise", 0.0),
         pairs=options.pairs,
-        mirror=_mirror() if options.mirror else None,
+        mirror=_mirror(config) if options.mirror else None,
         noise=options.noise,
         process=(jax.process_index(), jax.process_count()),
         threads=options.threads,
@@ -169,9 +190,13 @@ def stream(config: ConfigDict, phase: Phase, step: int) -> Iterator[Batch]:
     )
 
 
-def _mirror():
-    """How a flip changes expression and speech components."""
+def _mirror(config):
+    """How a flip changes expression and speech components; other labels stay."""
     from slider_jax.face.head import load_head
+
+    told = condition(config)
+    if told["labels"] != "components":
+        return (np.eye(labels.width(**told), dtype=np.float32),)
 
     face = load_head().face
     return tuple(
@@ -195,7 +220,7 @@ def sample_batches(config: ConfigDict) -> list[tuple[str, Batch]]:
             batch_size=8 * config.samples,
             n_critic=1,
             seed=config.seed,
-            speech=config.data.speech,
+            **condition(config),
         )
         batch = jax.tree.map(lambda x: x[0], next(many))
         chosen = _telling(batch)[: config.samples]

@@ -23,8 +23,13 @@ def compose(
     mask: Float[Array, "b h w 1"],
 ) -> Float[Array, "b h w 3"]:
     """mask · colour + (1 - mask) · image (eq. 4)."""
-    drawn = mask if MASK_SHOWS_COLOUR else 1 - mask
-    return drawn * colour + (1 - drawn) * image
+    m = drawn(mask)
+    return m * colour + (1 - m) * image
+
+
+def drawn(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
+    """How much of each pixel is new, whichever way the mask is."""
+    return mask if MASK_SHOWS_COLOUR else 1 - mask
 
 
 class ResidualBlock(nn.Module):
