@@ -1,7 +1,7 @@
-"""Does an identity network know people? Verification on an open_faces set."""
+"""Does an identity network know people? Verification on open_faces, and on photos."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from slider_jax import data, measures
+from slider_jax import data, measures, photo
+from slider_jax.batch import to_float
 
 Embed = Callable[[Float[Array, "b h h 3"]], Float[Array, "b d"]]
 SPLITS = ("train_paired", "test_paired")
@@ -31,6 +32,21 @@ def auc(embed: Embed, folder: str | os.PathLike) -> float:
             f"{folder} shows nobody twice: render a set with --sessions=2 or more."
         )
     return float(measures.area_under_curve(jnp.array(same), jnp.array(different)))
+
+
+def of_photos(
+    embed: Embed, people: Mapping[str, Sequence[os.PathLike | str]], *, size: int = 128
+) -> Pairs:
+    """Of photographs by person; in each, the first face from the left counts."""
+    found = []
+    for number, paths in enumerate(people.values()):
+        for path in paths:
+            opened = photo.open_photo(path)
+            face = photo.find_faces(opened)[0]
+            crop = photo.crop(opened, photo.frame(face, size), size)
+            found.append((np.asarray(embed(to_float(crop)[None]))[0], number))
+    embedding, person = map(np.array, zip(*found, strict=True))
+    return pairs(embedding, person, np.arange(len(person)))
 
 
 def embeddings(

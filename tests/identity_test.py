@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import small_shell
+from PIL import Image
 
 from slider_jax import identity_weights, losses, measures, open_faces, verify
 from slider_jax.face.expressions import KINDS
@@ -276,6 +278,20 @@ def test_a_folder_that_shows_nobody_twice_is_refused():
     folder = identity_weights.__file__.replace("identity_weights.py", "assets/tiny")
     with pytest.raises(ValueError, match="shows nobody twice: render a set with"):
         verify.auc(lambda images: images.mean(axis=(1, 2)), folder)
+
+
+def test_photos_are_verified(tmp_path):
+    """Whoever sees brightness tells apart a person by day and one by night."""
+    small_shell.write_photos(tmp_path)
+    with Image.open(tmp_path / "one.png") as day:
+        day.point(lambda level: level // 3).save(tmp_path / "night.png")
+    people = {"day": ["one.png", "one.png"], "night": ["night.png", "night.png"]}
+    people = {
+        name: [tmp_path / file for file in files] for name, files in people.items()
+    }
+    bright = lambda image: np.sign(image.mean(axis=(1, 2, 3)) + 0.3)[:, None]
+    same, different = verify.of_photos(bright, people, size=64)
+    assert same.tolist() == [1, 1] and different.tolist() == [-1] * 4
 
 
 @pytest.mark.slow
