@@ -1,0 +1,240 @@
+"""A report as one HTML page, as Markdown and as JSON: the same numbers in each."""
+
+import base64
+import html
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from slider_jax import files
+from slider_jax.evaluate.pictures import Picture
+
+FILES = ("index.html", "report.md", "report.json")
+NOTHING = "–"
+READING = (
+    "Arrows say which way is better. [a, b] is the 95 % interval of a mean, by the "
+    "bootstrap over people; ± is the standard deviation over seeds. Of several runs "
+    "the best is bold; ≈ marks those that it was not shown to differ from (p ≥ .05, "
+    "signs of whole people flipped)."
+)
+
+
+def write(out: pathlib.Path, report: dict[str, Any], drawn: Sequence[Picture]) -> None:
+    """Each file is there whole or not at all; pictures first, for pages name them."""
+    (out / "pictures").mkdir(parents=True, exist_ok=True)
+    for picture in drawn:
+        with files.whole(out / "pictures" / picture.file) as scratch:
+            scratch.write_bytes(picture.png)
+    sources = {
+        p.file: f"data:image/png;base64,{base64.b64encode(p.png).decode()}"
+        for p in drawn
+    }
+    texts = (to_html(report, sources), to_markdown(report))
+    texts += (json.dumps(report, indent=1, ensure_ascii=False) + "\n",)
+    for name, text in zip(FILES, texts, strict=True):
+        with files.whole(out / name) as scratch:
+            scratch.write_text(text)
+
+
+def to_markdown(report: dict[str, Any]) -> str:
+    lines = [f"# {report['title']}", "", summary(report), "", READING, ""]
+    lines += [f"- {note}" for note in report["notes"]]
+    for table in report["tables"]:
+        lines += ["", *markdown_table(table)]
+    lines += ["", "## Pictures"]
+    for picture in report["pictures"]:
+        lines += ["", f"### {picture['title']}", "", picture["caption"], ""]
+        lines += [f"![{picture['title']}](pictures/{picture['file']})"]
+    lines += ["", "## Runs", ""]
+    for run in report["runs"]:
+        about = json.dumps(run["about"], indent=1, ensure_ascii=False)
+        lines += [f"### {run['name']} ({run['id']})", "", "```", about, "```", ""]
+    made = json.dumps(report["made"], indent=1, ensure_ascii=False)
+    return "\n".join([*lines, "## Made by", "", "```", made, "```", ""])
+
+
+def markdown_table(table: dict[str, Any]) -> list[str]:
+    """With its heading, notes and the paper's ratios."""
+    heads = [_head(column) for column in table["columns"]]
+    lines = [f"## {table['title']}", "", table["caption"], ""]
+    if table["rows"]:
+        lines += [_line(["", *heads]), _line(["---"] * (1 + len(heads)))]
+    for row in table["rows"]:
+        cells = []
+        for cell in row["cells"]:
+            text = NOTHING if cell is None else cell["text"]
+            cells += [f"**{text}**" if cell and cell.get("best") else text]
+        name = row["name"] if row["role"] == "run" else f"*{row['name']}*"
+        lines += [_line([name, *cells])]
+    lines += ["", *(f"- {note}" for note in table["notes"])] if table["notes"] else []
+    if not table["rows"] and not table["notes"]:
+        lines += ["Not measured: no run has a network that reads."]
+    if lean := _leans(table):
+        lines += ["", lean]
+    if paper := table["paper"]:
+        lines += ["", f"{_paper_line(paper)}:", ""]
+        lines += [_line(["", *paper["columns"]])]
+        lines += [_line(["---"] * (1 + len(paper["columns"])))]
+        lines += [_line([name, *values]) for name, values in paper["rows"].items()]
+    return lines
+
+
+def summary(report: dict[str, Any]) -> str:
+    data, made, options = report["data"], report["made"], report["options"]
+    quick = " A quick look (--fast)." if options["fast"] else ""
+    real = report["real_pairs"]
+    commit = (made["commit"] or "unknown")[:10]
+    devices = ", ".join(sorted(set(made["devices"])))
+    text = (
+        f"{data['people']} test people of {data['folder']} ({data['size']} px; "
+        f"{data['pairs_faces']} faces in sessions, {data['single_faces']} single), up "
+        f"to {options['pairs']} pairs a table, seed {options['seed']}. No training "
+        f"person is in any number.{quick} {made['when']}, commit {commit}, on "
+        f"{devices}, jax {made['versions']['jax']}, data {data['sha256'][:12]}."
+    )
+    if real:
+        text += (
+            f" The judge of identity tells {real['pairs']} real pairs of one person "
+            f"from as many of two with {real['accuracy']:.1%}, at a cosine of "
+            f"{real['value']:.3f}."
+        )
+    return text
+
+
+def _paper_line(paper):
+    return (
+        f"The paper's own numbers, as ratios to {paper['base']} ({paper['source']}; "
+        "other data and judges)"
+    )
+
+
+def _head(column):
+    unit = f" ({column['unit']})" if column["unit"] else ""
+    return f"{column['title']} {column['arrow']}{unit}"
+
+
+def _leans(table):
+    leaning: dict[str, list[str]] = {}
+    for column in table["columns"]:
+        if column["leans_on"]:
+            leaning.setdefault(column["leans_on"], []).append(column["title"])
+    parts = [f"{', '.join(titles)} on the {net}" for net, titles in leaning.items()]
+    return "Leans on a network: " + "; ".join(parts) + "." if parts else ""
+
+
+def _line(cells):
+    return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+
+
+STYLE = """
+:root { --ink: #1f242d; --faint: #69717f; --line: #e1e4ea; --paper: #fff;
+  --band: #f5f7fa; --best: #e4f0e6; --accent: #2f669e; }
+* { box-sizing: border-box }
+body { margin: 0; background: var(--band); color: var(--ink);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
+main { max-width: 1240px; margin: 0 auto; padding: 32px 24px 64px }
+h1 { font-size: 30px; margin: 0 0 8px; letter-spacing: -.02em }
+h2 { font-size: 19px; margin: 0 0 4px } h3 { font-size: 15px; margin: 18px 0 4px }
+p { margin: 6px 0; max-width: 90ch } .faint { color: var(--faint); font-size: 13.5px }
+section { background: var(--paper); border: 1px solid var(--line);
+  border-radius: 10px; padding: 20px 22px; margin: 18px 0 }
+.scroll { overflow-x: auto } table { border-collapse: collapse; margin: 12px 0 }
+th, td { padding: 7px 12px; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
+  background: var(--paper) }
+th { font-size: 13px; vertical-align: bottom; border-bottom: 2px solid var(--ink) }
+th small, td small { display: block; color: var(--faint); font-weight: 400;
+  font-size: 11.5px }
+th b { color: var(--accent) } tr.floor td, tr.ceiling td { color: var(--faint) }
+tr.floor td:first-child, tr.ceiling td:first-child { font-style: italic }
+td.best { font-weight: 700; background: var(--best) }
+ul { margin: 8px 0; padding-left: 20px } li { margin: 3px 0 }
+.paper { border-left: 3px solid var(--line); padding-left: 14px; margin-top: 14px }
+.paper table { font-size: 13px } .notes { background: #fff8e6; border-color: #efdfb0 }
+figure { margin: 18px 0 } figure img { max-width: 100%; border: 1px solid var(--line);
+  border-radius: 6px; display: block } figcaption { margin-bottom: 8px }
+pre { background: var(--band); padding: 12px; overflow-x: auto; font-size: 12px;
+  border-radius: 6px } summary { cursor: pointer }
+"""
+
+
+def to_html(report: dict[str, Any], sources: dict[str, str]) -> str:
+    """Self-contained: `sources` are the pictures as data URIs, by file."""
+    e = html.escape
+    parts = [f"<h1>{e(report['title'])}</h1>", f"<p>{e(summary(report))}</p>"]
+    parts += [f'<p class="faint">{e(READING)}</p>']
+    if notes := report["notes"]:
+        parts += [f'<section class="notes">{_list(notes)}</section>']
+    parts += [_html_table(table) for table in report["tables"]]
+    figures = [
+        f"<figure><figcaption><h3>{e(p['title'])}</h3>"
+        f'<span class="faint">{e(p["caption"])}</span></figcaption>'
+        f'<img alt="{e(p["title"])}" src="{sources[p["file"]]}"></figure>'
+        for p in report["pictures"]
+    ]
+    parts += ["<section><h2>Pictures</h2>", *figures, "</section>"]
+    parts += ["<section><h2>Runs, and how this was made</h2>"]
+    made = [(f"{run['name']} ({run['id']})", run["about"]) for run in report["runs"]]
+    for title, about in [*made, ("Versions, commit, hardware", report["made"])]:
+        text = json.dumps(about, indent=1, ensure_ascii=False)
+        parts += [
+            f"<details><summary>{e(title)}</summary><pre>{e(text)}</pre></details>"
+        ]
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{e(report['title'])}</title><style>{STYLE}</style><main>"
+        + "\n".join([*parts, "</section>"])
+        + "</main></html>\n"
+    )
+
+
+def _html_table(table):
+    e = html.escape
+    parts = [f"<section><h2>{e(table['title'])}</h2>"]
+    parts += [f'<p class="faint">{e(table["caption"])}</p>']
+    if table["rows"]:
+        heads = "".join(
+            f"<th>{e(c['title'])} <b>{c['arrow']}</b><small>{e(c['unit'])}</small></th>"
+            for c in table["columns"]
+        )
+        parts += [f'<div class="scroll"><table><tr><th></th>{heads}</tr>']
+        for row in table["rows"]:
+            cells = "".join(_html_cell(cell) for cell in row["cells"])
+            parts += [
+                f'<tr class="{row["role"]}"><td>{e(row["name"])}</td>{cells}</tr>'
+            ]
+        parts += ["</table></div>"]
+    elif not table["notes"]:
+        parts += ["<p>Not measured: no run has a network that reads.</p>"]
+    parts += [_list(table["notes"])] if table["notes"] else []
+    if lean := _leans(table):
+        parts += [f'<p class="faint">{e(lean)}</p>']
+    if paper := table["paper"]:
+        heads = "".join(f"<th>{e(c)}</th>" for c in paper["columns"])
+        rows = "".join(
+            f"<tr><td>{e(name)}</td>" + "".join(f"<td>{v}</td>" for v in values)
+            for name, values in paper["rows"].items()
+        )
+        parts += [
+            f'<div class="paper"><p class="faint">{e(_paper_line(paper))}</p>'
+            f'<div class="scroll"><table><tr><th></th>{heads}</tr>{rows}</table></div>'
+            "</div>"
+        ]
+    return "\n".join([*parts, "</section>"])
+
+
+def _html_cell(cell):
+    if cell is None:
+        return f"<td>{NOTHING}</td>"
+    number, _, spread = cell["text"].partition(" ")
+    small = f" <small>{html.escape(spread)}</small>" if spread else ""
+    kind = ' class="best"' if cell.get("best") else ""
+    return f"<td{kind}>{number}{small}</td>"
+
+
+def _list(notes):
+    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    return f"<ul>{items}</ul>"

@@ -1,0 +1,334 @@
+"""The paper's protocols: a contender and test people in, numbers out.
+
+Each goes through its faces in batches and keeps numbers only. A part, what it returns,
+is plain enough for JSON: `people` and `values`, a number for every example by measure;
+NaN is a measure that is not defined there.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from slider_jax.batch import EXPRESSION, SPEECH, to_bytes
+from slider_jax.evaluate.contenders import Contender
+from slider_jax.evaluate.testset import Faces, TestSet, Wanted, neutrals, pairs
+from slider_jax.evaluate.weights import Judges
+from slider_jax.face.expressions import KINDS
+from slider_jax.face.maps import load_maps
+from slider_jax.face.sliders import EMOTIONS, INDEX, SLIDERS
+from slider_jax.judges.expressions import CLASSES
+from slider_jax.measures import distributions, ied, landmarks, parameters, pixels
+from slider_jax.measures.people import cosine
+
+Part = dict[str, Any]
+Tick = Callable[[], object]  # once a batch
+STEP = 0.5  # of a component, for disentanglement
+SLIDE = np.linspace(0, 1, 7)
+KID_PICTURES = 2000  # its kernel looks at all pairs of them
+# Slid alone: (named sliders, what must grow along the slide).
+SLIDES = {
+    "mouth": (("jawOpen",), landmarks.mouth_opening),
+    "eyes": (("eyeBlinkLeft", "eyeBlinkRight"), lambda p: -landmarks.eye_opening(p)),
+    "smile": (("mouthSmileLeft", "mouthSmileRight"), None),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How much: of pairs, of faces for slides, and in batches of how many."""
+
+    pairs: int
+    slides: int
+    batch: int
+    seed: int
+
+
+def batches(count: int, size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Places, and how many of them count: the last batch is filled up."""
+    for first in range(0, count, size):
+        yield (
+            np.arange(first, first + size).clip(max=count - 1),
+            min(size, count - first),
+        )
+
+
+def transfer(
+    test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
+) -> Part:
+    """Tables 1 and EGGAN's 2: another expression of the same person and session."""
+    return _transfer(test, contender, judges, plan, tick, lambda wanted: wanted)
+
+
+def reenact(
+    test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
+) -> Part:
+    """Table 1 as its Sec. 5.4 does it: parameters read from the target by D."""
+
+    def seen(wanted: Wanted) -> Wanted:
+        read = np.pad(contender.read(wanted.truth), ((0, 0), (0, SPEECH)))
+        return dataclasses.replace(
+            wanted,
+            expression=read[:, :EXPRESSION],
+            speech=read[:, EXPRESSION : EXPRESSION + SPEECH],
+        )
+
+    few = Judges(points=judges.points)
+    return _transfer(test, contender, few, plan, tick, seen)
+
+
+def _transfer(test, contender, judges, plan, tick, told):
+    chosen = pairs(test.paired, seed=plan.seed)[: plan.pairs]
+    collect, clouds = _Values(), {}
+    points = lambda images: judges.points(to_bytes(images))
+    for places, count in batches(len(chosen), plan.batch):
+        inputs, targets = chosen[places].T
+        images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
+        background = test.paired.background(inputs) & test.paired.background(targets)
+        edits = contender.answer(images, told(wanted))
+        found = dict(_pixels(edits, wanted.truth, images, background))
+        if judges.lpips:
+            found["lpips"] = judges.lpips(edits, wanted.truth)
+        if judges.points:
+            seen = points(edits)
+            true = test.paired.judged("points", points, targets)
+            found["landmarks"] = landmarks.landmark_error(seen, true)
+        if judges.identity:
+            before = test.paired.judged("identity", judges.identity, inputs)
+            found["identity"] = cosine(before, np.asarray(judges.identity(edits)))
+        collect(found, count)
+        if judges.features:
+            true = test.paired.judged("features", judges.features, targets)
+            for name, cloud in (("edits", judges.features(edits)), ("truths", true)):
+                clouds.setdefault(name, _Cloud())(np.asarray(cloud)[:count])
+        tick()
+    part = collect.part(test.paired.table["identity"][chosen[:, 1]])
+    if clouds:
+        a, b = clouds["edits"], clouds["truths"]
+        part["numbers"] = dict(
+            fid=distributions.frechet_distance(a.moments, b.moments),
+            kid=distributions.kernel_distance(a.first, b.first),
+        )
+    return part | dict(pairs=chosen.tolist())
+
+
+@jax.jit
+def _pixels(edit, truth, source, background):
+    named = ("mae", "psnr", "ssim", "ms_ssim")
+    found = {name: getattr(pixels, name)(edit, truth) for name in named}
+    found["ied"] = ied.ied(edit, truth)
+    return found | {"background": pixels.background_change(edit, source, background)}
+
+
+def recognise(
+    test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
+) -> Part:
+    """Table 2: does a recogniser see the expression that was asked for?
+
+    Inputs and targets are those of `transfer`, where the target wears one of the seven.
+    """
+    chosen = pairs(test.paired, seed=plan.seed)
+    kinds = test.paired.table["kind"]
+    chosen = chosen[kinds[chosen[:, 1]] < len(EMOTIONS)][: plan.pairs]
+    collect = _Values()
+    for places, count in batches(len(chosen), plan.batch):
+        inputs, targets = chosen[places].T
+        images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
+        seen = judges.expressions(contender.answer(images, wanted)).argmax(axis=1)
+        collect({"seen": seen}, count)
+        tick()
+    part = collect.part(test.paired.table["identity"][chosen[:, 1]])
+    seen = part["values"].pop("seen").astype(int)
+    asked = np.array([CLASSES.index(KINDS[k]) for k in kinds[chosen[:, 1]]], int)
+    hit = (seen == asked).astype(float)
+    counts = np.bincount(asked, minlength=len(CLASSES))
+    # Weighted so that its mean over examples is the mean over expressions.
+    weight = len(asked) / (np.count_nonzero(counts) * counts[asked])
+    part["values"]["recognised:average"] = hit * weight
+    for i, name in enumerate(CLASSES):
+        one = np.where(asked == i, hit, np.nan)
+        part["values"][f"recognised:{name}"] = one
+    return part | dict(asked=asked.tolist(), seen=seen.tolist())
+
+
+def parameter_errors(
+    test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
+) -> Part:
+    """Table 4: D's reading of true faces, and of edits towards strangers' faces.
+
+    `unedited` is the second where nothing is edited.
+    """
+    rows = [
+        (f, i) for f in (test.paired, test.single) if f for i in _true(f, contender)
+    ]
+    rng = np.random.default_rng([plan.seed, 2])
+    chosen = rng.permutation(len(rows))[: plan.pairs]
+    others = rng.permutation(len(rows))[: plan.pairs]
+    collect = _Values()
+    for places, count in batches(len(chosen), plan.batch):
+        own, other = (_gather([rows[k] for k in x[places]]) for x in (chosen, others))
+        images, truth = own.truth, contender.condition(own)
+        asked = contender.condition(other)
+        edits = contender.answer(images, dataclasses.replace(other, truth=None))
+        read = contender.read(images)
+        found = dict(
+            reading=parameters.relative_error(truth, read),
+            consistency=parameters.relative_error(asked, contender.read(edits)),
+            unedited=parameters.relative_error(asked, read),
+        )
+        collect(found, count)
+        tick()
+    people = [rows[k][0].table["identity"][rows[k][1]] for k in chosen]
+    return collect.part(np.array(people))
+
+
+def _true(faces, contender):
+    """Rows with an expression, of which the contender's parameters say all."""
+    table = faces.table
+    moves = np.abs(table["expression"]).max(axis=1) > 0
+    return np.flatnonzero(moves & (contender.speaks | ~table["speech"].any(axis=1)))
+
+
+def _gather(rows: list[tuple[Faces, int]]) -> Wanted:
+    each = [faces.wanted(np.array([i])) for faces, i in rows]
+    names = [field.name for field in dataclasses.fields(Wanted)]
+    return Wanted(*(np.concatenate([getattr(w, n) for w in each]) for n in names))
+
+
+def slides(
+    test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
+) -> Part:
+    """One slider at a time in equal steps: does the face follow, and evenly?"""
+    rows = neutrals(test.paired, plan.slides)
+    values = {name: [] for name in ("smoothness", "mouth", "eyes")}
+    for row in rows:
+        for name, (sliders, grows) in SLIDES.items():
+            edits = slide(test, contender, int(row), sliders, SLIDE)
+            at = judges.points(to_bytes(edits))
+            path = at.reshape(1, len(SLIDE), -1) / landmarks.eye_distance(at[:1])
+            values["smoothness"].append(parameters.smoothness(path)[0])
+            if grows:
+                values[name].append(landmarks.monotonicity(grows(at)[None])[0])
+        tick()
+    who = test.paired.table["identity"][rows]
+    each = np.array(values.pop("smoothness")).reshape(len(rows), -1)
+    defined = np.isfinite(each)
+    mean = np.where(defined, each, 0).sum(1) / np.where(
+        defined.any(1), defined.sum(1), np.nan
+    )
+    values["smoothness"] = mean
+    return dict(people=who, values={k: np.array(v) for k, v in values.items()})
+
+
+def slide(
+    test: TestSet,
+    contender: Contender,
+    row: int,
+    names: tuple[str, ...],
+    amounts: np.ndarray,
+) -> np.ndarray:
+    """A face with some sliders, or a component `component_3`, at each amount."""
+    wanted = _asked(names, amounts)
+    images = np.repeat(test.paired.images(np.array([row])), len(amounts), axis=0)
+    return contender.answer(images, wanted)
+
+
+def _asked(names, amounts):
+    maps = load_maps(EXPRESSION)
+    expression = np.zeros((len(amounts), EXPRESSION))
+    sliders = np.zeros((len(amounts), len(SLIDERS)))
+    for name in names:
+        if name in INDEX:
+            sliders[:, INDEX[name]] = amounts
+        else:
+            expression[:, int(name.removeprefix("component_")) - 1] = amounts
+    expression = (expression + sliders @ maps.components_of.T).clip(-1, 1)
+    if not sliders.any():
+        sliders = expression @ maps.sliders_of.T
+    silent = np.zeros((len(amounts), SPEECH))
+    vectors = (np.float32(x) for x in (expression, silent, sliders))
+    return Wanted(*vectors, np.full(len(amounts), KINDS.index("unit"), np.int32))
+
+
+def disentangle(
+    test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
+) -> Part:
+    """Each component moved alone: what does D read, of all of them?"""
+    rows = neutrals(test.paired, plan.slides)
+    rest, moved = [], []
+    names = [f"component_{k + 1}" for k in range(EXPRESSION)]
+    for row in rows:
+        image = test.paired.images(np.array([row]))
+        rest.append(contender.read(contender.answer(image, _asked((), np.zeros(1)))))
+        wanted = [_asked((name,), np.array([STEP])) for name in names]
+        fields = [field.name for field in dataclasses.fields(Wanted)[:-1]]
+        wanted = Wanted(
+            *(np.concatenate([getattr(w, f) for w in wanted]) for f in fields)
+        )
+        edits = contender.answer(np.repeat(image, len(names), axis=0), wanted)
+        moved.append(contender.read(edits)[None])
+        tick()
+    part = lambda x: np.concatenate(x)[..., :EXPRESSION]
+    matrix = parameters.disentanglement(part(rest), part(moved), STEP)
+    own = parameters.selectivity(matrix)
+    return dict(
+        people=np.arange(len(own)), values={"selectivity": own}, matrix=matrix.tolist()
+    )
+
+
+def real_pairs(
+    test: TestSet, judges: Judges, plan: Plan, tick: Tick
+) -> dict[str, np.ndarray]:
+    """Embeddings of true faces, with who and in which session: for the threshold."""
+    found, who, session = [], [], []
+    for faces in (test.paired, test.single):
+        if faces is None:
+            continue
+        order = np.random.default_rng([plan.seed, 3]).permutation(len(faces))
+        rows = order[: plan.pairs]
+        for places, count in batches(len(rows), plan.batch):
+            seen = faces.judged("identity", judges.identity, rows[places])
+            found.append(seen[:count])
+            tick()
+        who.append(faces.table["identity"][rows])
+        session.append(faces.table["session"][rows])
+    return dict(
+        embedding=np.concatenate(found),
+        person=np.concatenate(who),
+        session=np.concatenate(session),
+    )
+
+
+class _Values:
+    """Numbers of every example, batch after batch."""
+
+    def __init__(self):
+        self.found = {}
+
+    def __call__(self, some, count):
+        for name, values in some.items():
+            values = np.asarray(values, np.float64)[:count]
+            self.found.setdefault(name, []).append(values)
+
+    def part(self, people):
+        values = {name: np.concatenate(v) for name, v in self.found.items()}
+        return dict(people=people, values=values)
+
+
+class _Cloud:
+    """Of features: all their moments, and the first ones themselves."""
+
+    def __init__(self):
+        self.moments, self.kept = None, []
+
+    def __call__(self, features):
+        new = distributions.Moments.of(features)
+        self.moments = new if self.moments is None else self.moments + new
+        room = KID_PICTURES - sum(map(len, self.kept))
+        self.kept.append(features[: max(room, 0)])
+
+    @property
+    def first(self):
+        return np.concatenate(self.kept)

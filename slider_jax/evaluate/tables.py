@@ -1,0 +1,241 @@
+"""From parts to tables: means and how sure they are, who is best, what is missing."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slider_jax.evaluate import weights
+from slider_jax.evaluate.contenders import Contender
+from slider_jax.evaluate.paper import PAPER
+from slider_jax.measures import MEASURES, spread
+
+SURE = 0.05  # of a difference: chance explains it in one of twenty
+ARROWS = {"up": "↑", "down": "↓"}
+# Measure or prefix: (factor, digits).
+FORMATS = {
+    **dict(ied=(1e3, 2), mae=(1e3, 2), psnr=(1, 2), ssim=(1, 4), ms_ssim=(1, 4)),
+    **dict(lpips=(1, 4), landmarks=(1e2, 2), background=(1, 2), identity=(1, 3)),
+    **dict(verified=(1e2, 1), recognised=(1e2, 1), fid=(1, 2), kid=(1e3, 2)),
+    **dict(reading=(1, 3), consistency=(1, 3), unedited=(1, 3), selectivity=(1, 3)),
+    **dict(smoothness=(1, 3), mouth=(1, 2), eyes=(1, 2)),
+}
+FACTORS = {1: "", 1e2: "× 100", 1e3: "× 1000"}
+JUDGE_OF = dict(
+    lpips="lpips",
+    fid="features",
+    kid="features",
+    identity="identity",
+    verified="identity",
+    recognised="expressions",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """`columns` are keys of a part: the name of a measure, or name:what."""
+
+    id: str
+    part: str
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    against_floor: tuple[str, ...] = ()  # where doing nothing is no trivial answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One contender, or several runs that differ in their seed."""
+
+    name: str
+    role: str
+    parts: list[dict[str, Any]]
+
+    def values(self, column: str) -> np.ndarray | None:
+        """Of every example, the mean over seeds; None where it was not measured."""
+        found = [p["values"][column] for p in self.parts if column in p["values"]]
+        return np.mean(found, axis=0) if found else None
+
+    def cell(self, column: str, seed: int) -> dict[str, Any] | None:
+        numbers = [p.get("numbers", {}).get(column) for p in self.parts]
+        each = self.values(column)
+        if each is not None and np.isfinite(each).any():
+            if len(self.parts) > 1:
+                means = [np.nanmean(p["values"][column]) for p in self.parts]
+                return dict(spread.over_seeds(np.array(means))._asdict(), over="seeds")
+            who = self.parts[0]["people"]
+            found = spread.interval(each, who, seed=seed)
+            return dict(found._asdict(), over="people")
+        if None not in numbers and numbers:
+            if len(numbers) > 1:
+                found = spread.over_seeds(np.array(numbers, float))
+                return dict(found._asdict(), over="seeds")
+            return dict(mean=float(numbers[0]), over="nothing")
+        return None
+
+
+def rows(contenders: Sequence[Contender], parts: dict[str, dict]) -> list[Row]:
+    """Floor first, ceiling last; `parts` by the contender's name."""
+    groups: dict[str, list[Contender]] = {}
+    for contender in contenders:
+        if contender.name in parts:
+            groups.setdefault(contender.group or contender.id, []).append(contender)
+    found = []
+    for some in groups.values():
+        # The same weights twice are no second seed.
+        some = list({contender.id: contender for contender in some}.values())
+        seeds = f" and {len(some) - 1} more seeds" if len(some) > 1 else ""
+        part = [parts[contender.name] for contender in some]
+        found.append(Row(some[0].name + seeds, some[0].role, part))
+    order = ("floor", "run", "ceiling")
+    return sorted(found, key=lambda row: order.index(row.role))
+
+
+def fill(table: Table, found: Sequence[Row], here: Sequence[str], seed: int) -> dict:
+    """A table as plain data: what every page of the report prints."""
+    columns = [_column(name) for name in table.columns]
+    cells = {
+        row.name: {name: row.cell(name, seed) for name in table.columns}
+        for row in found
+    }
+    runs = [row for row in found if row.role == "run"]
+    for name in table.columns:
+        _judge(name, runs, cells, seed)
+    for some in cells.values():
+        for name, cell in some.items():
+            if cell is not None:
+                cell["text"] = text(name, cell)
+    notes = _missing(table, here) + _beside_floor(table, found, cells, seed)
+    paper = PAPER.get(table.id)
+    return dict(
+        id=table.id,
+        title=table.title,
+        caption=table.caption,
+        columns=columns,
+        rows=[
+            dict(
+                name=row.name,
+                role=row.role,
+                cells=[cells[row.name][name] for name in table.columns],
+            )
+            for row in found
+        ],
+        notes=notes,
+        paper=paper
+        and dict(
+            source=paper.source,
+            base=paper.base,
+            columns=list(paper.columns),
+            rows={name: [f"{r:.3f}" for r in v] for name, v in paper.ratios().items()},
+        ),
+    )
+
+
+def text(name: str, cell: dict[str, Any]) -> str:
+    """A mean and its spread, as they are printed."""
+    factor, digits = FORMATS[_measure(name)]
+    number = lambda value: f"{value * factor:.{digits}f}"
+    if cell["over"] == "people":
+        spread_ = f" [{number(cell['low'])}, {number(cell['high'])}]"
+    else:
+        spread_ = f" ± {number(cell['std'])}" if cell["over"] == "seeds" else ""
+    alike = " ≈" if cell.get("like_the_best") else ""
+    return number(cell["mean"]) + spread_ + alike
+
+
+def _measure(column):
+    return column.partition(":")[0]
+
+
+def _column(name):
+    base, _, part = name.partition(":")
+    factor = FACTORS[FORMATS[base][0]]
+    if base == "unedited":
+        measure = dataclasses.replace(
+            MEASURES["consistency"], title="Consistency, unedited"
+        )
+    else:
+        measure = MEASURES[base]
+    unit = "%" if base in ("verified", "recognised") else f"{measure.unit} {factor}"
+    return dict(
+        measure=name,
+        title=part or measure.title,
+        better=measure.better,
+        arrow=ARROWS[measure.better],
+        unit=unit.strip(),
+        leans_on=measure.leans_on,
+    )
+
+
+def _judge(name, runs, cells, seed):
+    """Marks the best run, and those that it was not shown to be better than."""
+    having = [row for row in runs if cells[row.name][name] is not None]
+    if len(having) < 2 or name == "unedited":
+        return
+    sign = 1 if _column(name)["better"] == "up" else -1
+    best = max(having, key=lambda row: sign * cells[row.name][name]["mean"])
+    cells[best.name][name]["best"] = True
+    for row in having:
+        p = None if row is best else _chance(best, row, name, seed)
+        if p is not None:
+            cells[row.name][name].update(p_best=p, like_the_best=p >= SURE)
+
+
+def _chance(one, other, name, seed):
+    a, b = one.values(name), other.values(name)
+    if a is None or b is None or not np.isfinite(a - b).any():
+        return None
+    return spread.significance(a, b, one.parts[0]["people"], seed=seed)
+
+
+def _missing(table, here):
+    lacking: dict[str, list[str]] = {}
+    for name in table.columns:
+        judge = JUDGE_OF.get(_measure(name))
+        if judge and judge not in here:
+            title = MEASURES[_measure(name)].title
+            some = lacking.setdefault(weights.missing(judge), [])
+            some += [title] * (title not in some)
+    return [f"{', '.join(some)}: {why}." for why, some in lacking.items()]
+
+
+def _beside_floor(table, found, cells, seed):
+    """In words: where a run is better than leaving the face alone, and where not."""
+    floor = next((row for row in found if row.role == "floor"), None)
+    if floor is None or not table.against_floor:
+        return []
+    notes = []
+    for row in (row for row in found if row.role == "run"):
+        said: dict[str, list[str]] = {}
+        for name in table.against_floor:
+            mine, theirs = cells[row.name][name], cells[floor.name][name]
+            if mine is None or theirs is None:
+                continue
+            p = _chance(row, floor, name, seed)
+            mine["p_floor"] = p
+            sign = 1 if _column(name)["better"] == "up" else -1
+            ahead = sign * (mine["mean"] - theirs["mean"]) > 0
+            if p is None or p >= SURE:
+                verdict = "not told apart"
+            else:
+                verdict = "better" if ahead else "worse"
+            number = "" if p is None else f" (p = {p:.2g})"
+            said.setdefault(verdict, []).append(_column(name)["title"] + number)
+        words = "; ".join(f"{how}: {', '.join(what)}" for how, what in said.items())
+        if words:
+            notes.append(f"{row.name} beside the unchanged input: {words}.")
+    return notes
+
+
+def weak_test(people: int) -> str | None:
+    """Signs of n people can be flipped in 2^n ways; two are the most extreme."""
+    least = 2 / 2**people
+    if least < SURE:
+        return None
+    needed = math.floor(math.log2(2 / SURE)) + 1
+    return (
+        f"With {people} test people no difference can be significant (p is never below "
+        f"{least:.2g}): use a set of {6 * needed} people or more, {needed} for testing."
+    )
