@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import slider_jax
-from slider_jax import cli_edit, cli_film, cli_show
+from slider_jax import cli_edit, cli_evaluate, cli_film, cli_show
 from slider_jax import cli_options as options
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -31,6 +31,7 @@ app = _app("Slide the expression of a face.", epilog=EXIT_CODES, add_completion=
 cli_edit.register(app)
 cli_show.register(app)
 cli_film.register(app)
+cli_evaluate.register(app)
 data = _app("Look at data sets.")
 bench = _app("Measure how fast this machine is.")
 app.add_typer(data, name="data")

@@ -69,6 +69,7 @@ LAYERS = (
         "bench_train",
         "cli",
         "cli_edit",
+        "cli_evaluate",
         "cli_film",
         "cli_options",
         "cli_show",
