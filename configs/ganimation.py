@@ -6,11 +6,11 @@ r"""GANimation (Pumarola et al. 2018): 17 action units, 128 x 128 pixels.
 `:blendshapes` puts the 30 components in place of the action units (SliderGAN, sec.
 5.6). The tables of both are in slider_jax/face/labels.py and action_units.py.
 
-Weights, batch, Adam and flips are those of the authors' code, its sums and means
-written for losses that do not grow with the batch (25 there): 4000 / 25 on action
-units, 10 on the mean over channels that we sum, 1e-5 * 25 on the mask's steps. Its 20
-epochs at a constant rate and 10 of decay have become SliderGAN's 40 and 20, over the
-same faces, each with the condition of a stranger, plus U(-0.1, 0.1), as its target.
+Weights, Adam and flips are those of the authors' code, its sums and means written for
+losses that do not grow with the batch (25 there, SliderGAN's 16 here): 4000 / 25 on
+action units, 10 on the mean over channels that we sum, 1e-5 * 25 on the mask's steps.
+Its 20 epochs at a constant rate and 10 of decay have become SliderGAN's 40 and 20, over
+the same faces, each with the condition of a stranger, plus U(-0.1, 0.1), as its target.
 """
 
 import ml_collections
@@ -47,7 +47,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config.data = dict(
         folder=config_dict.placeholder(str),  # "tiny" is the set in the package
         image_size=config.model.get_ref("size"),
-        batch_size=25,
+        batch_size=16,
         n_critic=5,
         labels="action_units",
         au_noise=0.0,  # like a detector's errors, of standard deviation 0.1 or so

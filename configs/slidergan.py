@@ -16,7 +16,8 @@ times 30, since it is part of L_adv.
 import ml_collections
 from ml_collections import config_dict
 
-VARIANTS = ("full", "demo", "tiny", "speech", "wgp", "no_id", "no_gen", "gpu")
+VARIANTS = ("full", "demo", "tiny", "speech", "gpu")
+VARIANTS += ("wgp", "no_id", "no_gen", "no_id_no_gen")  # what the paper compares
 
 
 def get_config(variant: str = "full") -> ml_collections.ConfigDict:
@@ -97,9 +98,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.model.parameters = 40
     if variant == "wgp":  # the paper's comparison, the same but for the game
         config.model.adversarial = "wgan_gp"
-    if variant == "no_id":
+    if variant in ("no_id", "no_id_no_gen"):
         config.identity = "none"
-    if variant == "no_gen":
+    if variant in ("no_gen", "no_id_no_gen"):
         for p in config.phases:
             p.weights.generator.paired = 0.0
     if variant == "gpu":

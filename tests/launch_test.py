@@ -194,6 +194,7 @@ def differences(a, b, prefix=""):
         ("wgp", {"model.adversarial"}),
         ("no_id", {"identity"}),
         ("no_gen", {"phases.0.weights.generator.paired"}),
+        ("no_id_no_gen", {"identity", "phases.0.weights.generator.paired"}),
     ],
 )
 def test_a_variant_differs_from_the_paper_in_nothing_else(get_config, variant, fields):
