@@ -11,6 +11,7 @@ from open_faces_test import RECIPE, rows
 from slider_jax import data, open_faces, prepare
 from slider_jax.face import action_units, labels
 from slider_jax.face.expressions import KINDS
+from slider_jax.face.maps import load_maps
 from slider_jax.face.sliders import ACTION_UNITS, EMOTIONS, LIMITS, MIRROR, vector
 
 UNITS = action_units.UNITS
@@ -156,3 +157,9 @@ def test_a_flip_leaves_action_units_as_they_are(folder):
     ]
     assert 0 < sum(flips) < len(flips)
     np.testing.assert_array_equal(plain.expression, turned.expression)
+
+
+@pytest.mark.parametrize("kind", ["action_units", "classes"])
+def test_what_has_no_sliders_is_not_edited_with(kind):
+    with pytest.raises(ValueError, match="has no named sliders: they need 30, or 40"):
+        load_maps(labels.width(kind))
