@@ -14,8 +14,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from slider_jax import parallel, prepare, programs, systems
-from slider_jax.batch import EXPRESSION, SPEECH, Batch
+from slider_jax.batch import Batch
 from slider_jax.data import open_split
+from slider_jax.face import labels
 from slider_jax.step import TrainState, make_step
 
 GB = 1e9
@@ -208,7 +209,7 @@ def _batches(config) -> Batch:
     options, count = config.data, jax.process_count()
     lead = (options.n_critic, options.batch_size // count)
     image = _shape((*lead, options.image_size, options.image_size, 3), "float32")
-    vector = _shape((*lead, EXPRESSION + options.speech * SPEECH), "float32")
+    vector = _shape((*lead, labels.width(**prepare.condition(config))), "float32")
     return Batch(image, vector, image, vector, _shape(lead, "bool"))
 
 

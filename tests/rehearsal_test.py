@@ -50,6 +50,13 @@ def test_jit_and_no_time_are_well_too(tmp_path):
     assert states(found) == dict.fromkeys(CHECKS[:-1], "well") | {"time": "not checked"}
 
 
+@pytest.mark.parametrize("labels, width", [("action_units", 17), ("classes", 7)])
+def test_other_labels_are_well_too(tmp_path, labels, width):
+    data = dict(labels=labels, mirror=True, pairs="strangers")
+    small = small_run.config(data=data, model=dict(parameters=width))
+    assert states(rehearse(tmp_path, small)) == dict.fromkeys(CHECKS, "well")
+
+
 def test_a_misspelt_weight_is_found_before_data_is_touched(tmp_path):
     small = small_run.config()
     weights = small.phases[1].weights.copy_and_resolve_references()
