@@ -194,6 +194,26 @@ def test_an_undecided_mask_has_one_bit_a_pixel(value, bits):
     np.testing.assert_allclose(entropy, [bits], atol=1e-4)
 
 
+@pytest.mark.parametrize("power, expected", [(1, 1 + 3 + 2), (2, 1 + 9 + 4)])
+def test_a_masks_roughness_is_the_sum_of_its_steps(power, expected):
+    """Steps of 1 and 3 down and of 2 to the right, in the first of two examples."""
+    mask = jnp.array([[[0.0, 0.0], [1.0, 3.0]], [[4.0, 4.0], [4.0, 4.0]]])[..., None]
+    np.testing.assert_allclose(losses.mask_roughness(mask, power), [expected, 0])
+
+
+def test_a_masks_norm_is_euclids_and_its_slope_finite():
+    mask = jnp.array([3.0, 4.0])[None, None, :, None]
+    np.testing.assert_allclose(losses.mask_norm(mask), [5.0])
+    slope = jax.grad(lambda m: losses.mask_norm(m).sum())(0 * mask)
+    assert np.isfinite(slope).all()
+
+
+def test_of_two_classes_that_are_as_likely_either_costs_log_two():
+    logits, wanted = jnp.array([[7.0, 7.0], [0.0, 50.0]]), jnp.array([[0.0, 1.0]] * 2)
+    found = losses.classification_error(logits, wanted)
+    np.testing.assert_allclose(found, [np.log(2), 0.0], atol=1e-6)
+
+
 def test_the_score_gap_is_real_minus_fake():
     gap = losses.score_gap(jnp.ones((2, 2, 2)), jnp.zeros((2, 2, 2)))
     np.testing.assert_allclose(gap, [1.0, 1.0])
