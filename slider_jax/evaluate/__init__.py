@@ -112,6 +112,7 @@ def _measure_all(folder, test, contenders, judges, plan):
         for name, protocol in PROTOCOLS.items()
         for contender in contenders
         if contender.role in protocol.roles
+        and contender.labels in protocol.labels
         and (contender.read or not protocol.reads)
         and (protocol.needs is None or protocol.needs in judges.here)
     ]

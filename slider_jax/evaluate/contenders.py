@@ -12,6 +12,7 @@ import numpy as np
 from slider_jax import model_file
 from slider_jax.batch import EXPRESSION, to_bytes, to_float
 from slider_jax.evaluate.testset import Wanted
+from slider_jax.face.labels import conditions
 from slider_jax.model_file import Model
 
 DEFAULT = "default"  # the model in the package
@@ -22,9 +23,9 @@ Pictures = np.ndarray  # float32 [b h w 3] in [-1, 1]
 class Contender:
     """`edit(image, condition)` is all that protocols know of it.
 
-    `condition` says in its own language what is wanted; `read`, where it has a network
-    for that, gives the parameters [b k] of pictures. `group` is the same for runs that
-    differ in their seed only.
+    `condition` says what is wanted in its own language, the `labels` that it learnt
+    from; `read`, where it has a network for that, gives those of pictures, [b k].
+    `group` is the same for runs that differ in their seed only.
     """
 
     name: str
@@ -33,14 +34,18 @@ class Contender:
     condition: Callable[[Wanted], np.ndarray]
     read: Callable[[Pictures], np.ndarray] | None = None
     role: str = "run"  # or "floor", "ceiling"
+    labels: str = "components"  # or another of face/labels.py
     speaks: bool = False
     group: str = ""
     about: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def answer(self, images: Pictures, wanted: Wanted) -> Pictures:
         """The edits as they would be saved: rounded to bytes."""
-        edited = self.edit(images, self.condition(wanted))
-        return to_float(to_bytes(np.asarray(edited, np.float32)))
+        return self.told(images, self.condition(wanted))
+
+    def told(self, images: Pictures, condition: np.ndarray) -> Pictures:
+        """The same, of what is said in its own language."""
+        return to_float(to_bytes(np.asarray(self.edit(images, condition), np.float32)))
 
 
 FLOOR = Contender(
@@ -59,35 +64,12 @@ CEILING = Contender(
 )
 
 
-def blendshapes(parameters: int) -> Callable[[Wanted], np.ndarray]:
-    """30 expression components, and speech behind them where 40 are asked for."""
-
-    def condition(wanted: Wanted) -> np.ndarray:
-        return np.concatenate([wanted.expression, wanted.speech], 1)[:, :parameters]
-
-    return condition
-
-
-# By system: from a model to how it is told what is wanted, and how it reads.
-CONDITIONS = {"slidergan": lambda model: blendshapes(model.parameters)}
-READERS = {
-    "slidergan": lambda model: (
-        lambda critic, image: model.system.critic.apply(critic, image)[1]
-    )
-}
-
-
 def load(paths: Sequence[str], size: int) -> list[Contender]:
     """Folders of runs and files of models; each is said to be wrong here or never."""
     if not paths:
         raise ValueError("Name at least one run: --runs=DIR, or --runs=default.")
     models = [_model(path) for path in paths]
     for path, model in zip(paths, models, strict=True):
-        if model.card["system"] not in CONDITIONS:
-            raise ValueError(
-                f"{path} is a {model.card['system']}, which cannot be evaluated yet; "
-                f"known are {sorted(CONDITIONS)}."
-            )
         if model.size != size:
             raise ValueError(
                 f"{path} edits faces of {model.size} pixels, but the set holds "
@@ -102,24 +84,28 @@ def load(paths: Sequence[str], size: int) -> list[Contender]:
 
 def contender(name: str, model: Model, config: dict | None = None) -> Contender:
     """A trained model; `config` is that of its run, where there is one."""
-    system = model.card["system"]
+    system, trained = model.system, model.card.get("trained") or {}
+    labels = (trained.get("data") or {}).get("labels", "components")
+    speaks = labels == "components" and model.parameters > EXPRESSION
     generator, critic = jax.device_put((model.generator, model.critic))
-    edit, read = jax.jit(model.system.edit), jax.jit(READERS[system](model))
-    trained = model.card.get("trained") or {}
+    edit = jax.jit(system.edit)
+    read = jax.jit(lambda critic, image: system.critic.apply(critic, image)[1])
     same = config and {k: v for k, v in config.items() if k != "seed"}
+    about = {key: value for key, value in trained.items() if value is not None}
     return Contender(
         name,
         model.id,
         lambda image, condition: edit(generator, image, condition),
-        CONDITIONS[system](model),
+        lambda wanted: conditions(labels, vars(wanted), speech=speaks),
         lambda image: np.asarray(read(critic, image)),
-        speaks=model.parameters > EXPRESSION,
+        labels=labels,
+        speaks=speaks,
         group=json.dumps(same, sort_keys=True) if same else model.id,
         about=dict(
-            system=system,
+            system=model.card["system"],
             model=model.card["model"],
             config=config,
-            **{key: value for key, value in trained.items() if value is not None},
+            **about,
         ),
     )
 

@@ -15,8 +15,9 @@ NOTHING = "–"
 READING = (
     "Arrows say which way is better. [a, b] is the 95 % interval of a mean, by the "
     "bootstrap over people; ± is the standard deviation over seeds. Of several runs "
-    "the best is bold; ≈ marks those that it was not shown to differ from (p ≥ .05, "
-    "signs of whole people flipped)."
+    "the best is bold, on green where it is shown to be better than each other; ≈ "
+    "marks those that it was not shown to differ from (p ≥ .05, signs of whole people "
+    "flipped)."
 )
 
 
@@ -118,9 +119,11 @@ def _leans(table):
     leaning: dict[str, list[str]] = {}
     for column in table["columns"]:
         if column["leans_on"]:
-            leaning.setdefault(column["leans_on"], []).append(column["title"])
-    parts = [f"{', '.join(titles)} on the {net}" for net, titles in leaning.items()]
-    return "Leans on a network: " + "; ".join(parts) + "." if parts else ""
+            name = column["name"]
+            titles = leaning.setdefault(column["leans_on"], [])
+            titles += [name] * (name not in titles)
+    parts = [f"{', '.join(titles)} ({net})" for net, titles in leaning.items()]
+    return "These lean on a network: " + "; ".join(parts) + "." if parts else ""
 
 
 def _line(cells):
@@ -133,23 +136,23 @@ STYLE = """
 * { box-sizing: border-box }
 body { margin: 0; background: var(--band); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif }
-main { max-width: 1240px; margin: 0 auto; padding: 32px 24px 64px }
+main { max-width: 1280px; margin: 0 auto; padding: 32px 24px 64px }
 h1 { font-size: 30px; margin: 0 0 8px; letter-spacing: -.02em }
 h2 { font-size: 19px; margin: 0 0 4px } h3 { font-size: 15px; margin: 18px 0 4px }
 p { margin: 6px 0; max-width: 90ch } .faint { color: var(--faint); font-size: 13.5px }
 section { background: var(--paper); border: 1px solid var(--line);
   border-radius: 10px; padding: 20px 22px; margin: 18px 0 }
 .scroll { overflow-x: auto } table { border-collapse: collapse; margin: 12px 0 }
-th, td { padding: 7px 12px; text-align: right; white-space: nowrap;
+th, td { padding: 7px 10px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
   background: var(--paper) }
 th { font-size: 13px; vertical-align: bottom; border-bottom: 2px solid var(--ink) }
 th small, td small { display: block; color: var(--faint); font-weight: 400;
-  font-size: 11.5px }
+  font-size: 11.5px } th small { white-space: normal; min-width: 78px }
 th b { color: var(--accent) } tr.floor td, tr.ceiling td { color: var(--faint) }
 tr.floor td:first-child, tr.ceiling td:first-child { font-style: italic }
-td.best { font-weight: 700; background: var(--best) }
+td.best { font-weight: 700 } td.clear { background: var(--best) }
 ul { margin: 8px 0; padding-left: 20px } li { margin: 3px 0 }
 .paper { border-left: 3px solid var(--line); padding-left: 14px; margin-top: 14px }
 .paper table { font-size: 13px } .notes { background: #fff8e6; border-color: #efdfb0 }
@@ -231,7 +234,8 @@ def _html_cell(cell):
         return f"<td>{NOTHING}</td>"
     number, _, spread = cell["text"].partition(" ")
     small = f" <small>{html.escape(spread)}</small>" if spread else ""
-    kind = ' class="best"' if cell.get("best") else ""
+    kinds = [name for name in ("best", "clear") if cell.get(name)]
+    kind = f' class="{" ".join(kinds)}"' if kinds else ""
     return f"<td{kind}>{number}{small}</td>"
 
 

@@ -12,8 +12,9 @@ from slider_jax import strips
 from slider_jax.batch import to_bytes
 from slider_jax.evaluate.contenders import Contender
 from slider_jax.evaluate.protocols import Plan, slide
-from slider_jax.evaluate.testset import TestSet, neutrals
+from slider_jax.evaluate.testset import TestSet, neutrals, pairs
 from slider_jax.face.expressions import KINDS
+from slider_jax.face.sliders import EMOTIONS
 
 CELL = 112  # pixels of a face
 RANDOM, EXTREMES = 6, 3  # faces of a sheet, and at either end
@@ -45,17 +46,20 @@ def draw(
     plan: Plan,
 ) -> list[Picture]:
     runs = [contender for contender in contenders if contender.role == "run"]
-    found = [_random(test, runs, parts["transfer"], plan)]
+    found = [_random(test, runs, plan)]
     for i, run in enumerate(runs):
-        found += [_ends(test, run, parts["transfer"][run.name], i)]
-        found += [_strips(test, run, i)]
+        if run.name in parts["transfer"]:
+            found += [_ends(test, run, parts["transfer"][run.name], i)]
+            found += [_strips(test, run, i)]
         if run.name in parts["disentangle"]:
             found += [_matrix(run, parts["disentangle"][run.name]["matrix"], i)]
     return found
 
 
-def _random(test, runs, parts, plan):
-    chosen = np.array(parts[runs[0].name]["pairs"])
+def _random(test, runs, plan):
+    chosen = pairs(test.paired, seed=plan.seed)[: plan.pairs]
+    if any(run.labels == "classes" for run in runs):
+        chosen = chosen[test.paired.table["kind"][chosen[:, 1]] < len(EMOTIONS)]
     few = np.random.default_rng([plan.seed, 5]).permutation(len(chosen))[:RANDOM]
     inputs, targets = chosen[np.sort(few)].T
     images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
@@ -117,7 +121,7 @@ def _matrix(run, matrix, number):
     tile[::14], tile[:, ::14] = 235, 235  # a grid
     return Picture(
         f"{run.name}: what moves with what",
-        "A row for each of 30 components, moved alone from rest; a column for each "
+        "A row for each parameter of the run, moved alone from rest; a column for each "
         "that D reads. Blue is more, red is less, full colour is as much as was asked: "
         "a perfect editor would show a blue diagonal on white.",
         f"matrix-{number}.png",

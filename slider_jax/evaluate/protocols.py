@@ -59,7 +59,7 @@ def transfer(
     test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
 ) -> Part:
     """Tables 1 and EGGAN's 2: another expression of the same person and session."""
-    return _transfer(test, contender, judges, plan, tick, lambda wanted: wanted)
+    return _transfer(test, contender.answer, judges, plan, tick)
 
 
 def reenact(
@@ -67,27 +67,20 @@ def reenact(
 ) -> Part:
     """Table 1 as its Sec. 5.4 does it: parameters read from the target by D."""
 
-    def seen(wanted: Wanted) -> Wanted:
-        read = np.pad(contender.read(wanted.truth), ((0, 0), (0, SPEECH)))
-        return dataclasses.replace(
-            wanted,
-            expression=read[:, :EXPRESSION],
-            speech=read[:, EXPRESSION : EXPRESSION + SPEECH],
-        )
-
     few = Judges(points=judges.points)
-    return _transfer(test, contender, few, plan, tick, seen)
+    told = lambda images, wanted: contender.told(images, contender.read(wanted.truth))
+    return _transfer(test, told, few, plan, tick)
 
 
-def _transfer(test, contender, judges, plan, tick, told):
+def _transfer(test, answer, judges, plan, tick):
     chosen = pairs(test.paired, seed=plan.seed)[: plan.pairs]
-    collect, clouds = _Values(), {}
+    collect, cloud = _Values(), _Cloud()
     points = lambda images: judges.points(to_bytes(images))
     for places, count in batches(len(chosen), plan.batch):
         inputs, targets = chosen[places].T
         images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
         background = test.paired.background(inputs) & test.paired.background(targets)
-        edits = contender.answer(images, told(wanted))
+        edits = answer(images, wanted)
         found = dict(_pixels(edits, wanted.truth, images, background))
         if judges.lpips:
             found["lpips"] = judges.lpips(edits, wanted.truth)
@@ -99,19 +92,28 @@ def _transfer(test, contender, judges, plan, tick, told):
             before = test.paired.judged("identity", judges.identity, inputs)
             found["identity"] = cosine(before, np.asarray(judges.identity(edits)))
         collect(found, count)
-        if judges.features:
-            true = test.paired.judged("features", judges.features, targets)
-            for name, cloud in (("edits", judges.features(edits)), ("truths", true)):
-                clouds.setdefault(name, _Cloud())(np.asarray(cloud)[:count])
+        if judges.features and test.single:
+            cloud(np.asarray(judges.features(edits))[:count])
         tick()
     part = collect.part(test.paired.table["identity"][chosen[:, 1]])
-    if clouds:
-        a, b = clouds["edits"], clouds["truths"]
+    if judges.features and test.single:
+        real = _real_cloud(test.single, judges.features, plan)
         part["numbers"] = dict(
-            fid=distributions.frechet_distance(a.moments, b.moments),
-            kid=distributions.kernel_distance(a.first, b.first),
+            fid=distributions.frechet_distance(cloud.moments, real.moments),
+            kid=distributions.kernel_distance(cloud.first, real.first),
         )
     return part | dict(pairs=chosen.tolist())
+
+
+def _real_cloud(faces, features, plan):
+    """Of faces that no edit was made from, as many as there are edits at most."""
+    cloud = _Cloud()
+    for places, count in batches(min(len(faces), plan.pairs), plan.batch):
+        cloud(faces.judged("features", features, places)[:count])
+    return cloud
+
+
+_ied = jax.jit(ied.ied)
 
 
 @jax.jit
@@ -136,8 +138,13 @@ def recognise(
     for places, count in batches(len(chosen), plan.batch):
         inputs, targets = chosen[places].T
         images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
-        seen = judges.expressions(contender.answer(images, wanted)).argmax(axis=1)
-        collect({"seen": seen}, count)
+        edits = contender.answer(images, wanted)
+        found = dict(seen=judges.expressions(edits).argmax(axis=1))
+        found["ied"] = _ied(edits, wanted.truth)
+        if judges.identity:
+            before = test.paired.judged("identity", judges.identity, inputs)
+            found["identity"] = cosine(before, np.asarray(judges.identity(edits)))
+        collect(found, count)
         tick()
     part = collect.part(test.paired.table["identity"][chosen[:, 1]])
     seen = part["values"].pop("seen").astype(int)
@@ -255,23 +262,19 @@ def _asked(names, amounts):
 def disentangle(
     test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
 ) -> Part:
-    """Each component moved alone: what does D read, of all of them?"""
+    """Each parameter of the run moved alone: what does D read, of all of them?"""
     rows = neutrals(test.paired, plan.slides)
     rest, moved = [], []
-    names = [f"component_{k + 1}" for k in range(EXPRESSION)]
     for row in rows:
         image = test.paired.images(np.array([row]))
-        rest.append(contender.read(contender.answer(image, _asked((), np.zeros(1)))))
-        wanted = [_asked((name,), np.array([STEP])) for name in names]
-        fields = [field.name for field in dataclasses.fields(Wanted)[:-1]]
-        wanted = Wanted(
-            *(np.concatenate([getattr(w, f) for w in wanted]) for f in fields)
-        )
-        edits = contender.answer(np.repeat(image, len(names), axis=0), wanted)
-        moved.append(contender.read(edits)[None])
+        count = contender.read(image).shape[1]
+        # The first one asks for the face at rest.
+        asked = STEP * np.eye(count + 1, count, -1, np.float32)
+        read = contender.read(contender.told(image.repeat(count + 1, 0), asked))
+        rest.append(read[0])
+        moved.append(read[1:])
         tick()
-    part = lambda x: np.concatenate(x)[..., :EXPRESSION]
-    matrix = parameters.disentanglement(part(rest), part(moved), STEP)
+    matrix = parameters.disentanglement(np.stack(rest), np.stack(moved), STEP)
     own = parameters.selectivity(matrix)
     return dict(
         people=np.arange(len(own)), values={"selectivity": own}, matrix=matrix.tolist()

@@ -162,6 +162,7 @@ def _column(name):
     return dict(
         measure=name,
         title=part or measure.title,
+        name=measure.title,
         better=measure.better,
         arrow=ARROWS[measure.better],
         unit=unit.strip(),
@@ -170,24 +171,35 @@ def _column(name):
 
 
 def _judge(name, runs, cells, seed):
-    """Marks the best run, and those that it was not shown to be better than."""
+    """Marks the best run, those that it was not shown to be better than, and whether
+    there are none of them."""
     having = [row for row in runs if cells[row.name][name] is not None]
     if len(having) < 2 or name == "unedited":
         return
     sign = 1 if _column(name)["better"] == "up" else -1
-    best = max(having, key=lambda row: sign * cells[row.name][name]["mean"])
-    cells[best.name][name]["best"] = True
+    means = {row.name: sign * cells[row.name][name]["mean"] for row in having}
+    best = max(having, key=lambda row: means[row.name])
     for row in having:
+        cells[row.name][name]["best"] = means[row.name] == means[best.name]
         p = None if row is best else _chance(best, row, name, seed)
         if p is not None:
             cells[row.name][name].update(p_best=p, like_the_best=p >= SURE)
+    cells[best.name][name]["clear"] = all(
+        cells[row.name][name].get("like_the_best") is False
+        for row in having
+        if row is not best
+    )
 
 
 def _chance(one, other, name, seed):
+    """None where the two have no examples in common."""
     a, b = one.values(name), other.values(name)
-    if a is None or b is None or not np.isfinite(a - b).any():
+    people = [row.parts[0]["people"] for row in (one, other)]
+    if a is None or b is None or not np.array_equal(*people):
         return None
-    return spread.significance(a, b, one.parts[0]["people"], seed=seed)
+    if not np.isfinite(a - b).any():
+        return None
+    return spread.significance(a, b, people[0], seed=seed)
 
 
 def _missing(table, here):

