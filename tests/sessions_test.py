@@ -82,7 +82,8 @@ def test_of_several_takes_the_first_is_at_rest_and_nobody_speaks(sitting):
 
 def test_somebody_alone_may_speak():
     drawn = [
-        DRAWN._expression(np.random.default_rng(seed), alone=True) for seed in range(60)
+        DRAWN.draw_expression(np.random.default_rng(seed), alone=True)
+        for seed in range(60)
     ]
     speaks = np.mean([speech.any() for _, speech, _ in drawn])
     assert 0.1 < speaks < 0.4

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from slider_jax import files, prepare, provenance, verify
-from slider_jax.evaluate import page, pictures, protocols, tables, weights
+from slider_jax.evaluate import films, page, pictures, protocols, tables, weights
 from slider_jax.evaluate.contenders import CEILING, FLOOR, Contender, load
 from slider_jax.evaluate.protocols import Plan
 from slider_jax.evaluate.suite import PROTOCOLS, TABLES
@@ -65,6 +65,7 @@ def evaluate(
             table, tables.rows(contenders, parts[table.part]), judges.here, seed
         )
         for table in TABLES
+        if parts[table.part] or table.part != "speak"
     ]
     drawn = pictures.draw(test, contenders, parts, plan)
     report = dict(
@@ -107,6 +108,7 @@ def _check(suite, out, pairs):
 
 def _measure_all(folder, test, contenders, judges, plan):
     """Parts by protocol and name; those that were measured before are read."""
+    speaking = any(c.speaks for c in contenders) and films.is_possible(test.folder)
     jobs = [
         (name, contender)
         for name, protocol in PROTOCOLS.items()
@@ -115,6 +117,7 @@ def _measure_all(folder, test, contenders, judges, plan):
         and contender.labels in protocol.labels
         and (contender.read or not protocol.reads)
         and (protocol.needs is None or protocol.needs in judges.here)
+        and (name != "speak" or speaking)
     ]
     total = sum(PROTOCOLS[name].steps(plan) for name, _ in jobs)
     parts: dict[str, dict[str, Any]] = {name: {} for name in PROTOCOLS}

@@ -147,16 +147,17 @@ th, td { padding: 7px 10px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
   background: var(--paper) }
-th { font-size: 13px; vertical-align: bottom; border-bottom: 2px solid var(--ink) }
+th { font-size: 13px; white-space: normal; vertical-align: bottom; border-bottom: 2px solid var(--ink) }
 th small, td small { display: block; color: var(--faint); font-weight: 400;
-  font-size: 11.5px } th small { white-space: normal; min-width: 78px }
+  font-size: 11.5px }
 th b { color: var(--accent) } tr.floor td, tr.ceiling td { color: var(--faint) }
 tr.floor td:first-child, tr.ceiling td:first-child { font-style: italic }
 td.best { font-weight: 700 } td.clear { background: var(--best) }
 ul { margin: 8px 0; padding-left: 20px } li { margin: 3px 0 }
 .paper { border-left: 3px solid var(--line); padding-left: 14px; margin-top: 14px }
 .paper table { font-size: 13px } .notes { background: #fff8e6; border-color: #efdfb0 }
-figure { margin: 18px 0 } figure img { max-width: 100%; border: 1px solid var(--line);
+.figures { display: flex; flex-wrap: wrap; gap: 8px 32px }
+figure { margin: 14px 0; max-width: 620px } figure img { max-width: 100%; border: 1px solid var(--line);
   border-radius: 6px; display: block } figcaption { margin-bottom: 8px }
 pre { background: var(--band); padding: 12px; overflow-x: auto; font-size: 12px;
   border-radius: 6px } summary { cursor: pointer }
@@ -177,7 +178,8 @@ def to_html(report: dict[str, Any], sources: dict[str, str]) -> str:
         f'<img alt="{e(p["title"])}" src="{sources[p["file"]]}"></figure>'
         for p in report["pictures"]
     ]
-    parts += ["<section><h2>Pictures</h2>", *figures, "</section>"]
+    parts += ['<section><h2>Pictures</h2><div class="figures">', *figures]
+    parts += ["</div></section>"]
     parts += ["<section><h2>Runs, and how this was made</h2>"]
     made = [(f"{run['name']} ({run['id']})", run["about"]) for run in report["runs"]]
     for title, about in [*made, ("Versions, commit, hardware", report["made"])]:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from slider_jax.batch import EXPRESSION, SPEECH, to_bytes
+from slider_jax.evaluate import films
 from slider_jax.evaluate.contenders import Contender
 from slider_jax.evaluate.testset import Faces, TestSet, Wanted, neutrals, pairs
 from slider_jax.evaluate.weights import Judges
@@ -74,7 +75,7 @@ def reenact(
 
 def _transfer(test, answer, judges, plan, tick):
     chosen = pairs(test.paired, seed=plan.seed)[: plan.pairs]
-    collect, cloud = _Values(), _Cloud()
+    collect, fake_cloud, true_cloud = _Values(), _Cloud(), _Cloud()
     points = lambda images: judges.points(to_bytes(images))
     for places, count in batches(len(chosen), plan.batch):
         inputs, targets = chosen[places].T
@@ -92,25 +93,20 @@ def _transfer(test, answer, judges, plan, tick):
             before = test.paired.judged("identity", judges.identity, inputs)
             found["identity"] = cosine(before, np.asarray(judges.identity(edits)))
         collect(found, count)
-        if judges.features and test.single:
-            cloud(np.asarray(judges.features(edits))[:count])
+        if judges.features:
+            # Edits of half the pairs, truths of the others: no face is its own rival.
+            half = places[:count] % 2 == 0
+            true = test.paired.judged("features", judges.features, targets)
+            fake_cloud(np.asarray(judges.features(edits))[:count][half])
+            true_cloud(true[:count][~half])
         tick()
     part = collect.part(test.paired.table["identity"][chosen[:, 1]])
-    if judges.features and test.single:
-        real = _real_cloud(test.single, judges.features, plan)
+    if min(fake_cloud.count, true_cloud.count) > 1:
         part["numbers"] = dict(
-            fid=distributions.frechet_distance(cloud.moments, real.moments),
-            kid=distributions.kernel_distance(cloud.first, real.first),
+            fid=distributions.frechet_distance(fake_cloud.moments, true_cloud.moments),
+            kid=distributions.kernel_distance(fake_cloud.first, true_cloud.first),
         )
     return part | dict(pairs=chosen.tolist())
-
-
-def _real_cloud(faces, features, plan):
-    """Of faces that no edit was made from, as many as there are edits at most."""
-    cloud = _Cloud()
-    for places, count in batches(min(len(faces), plan.pairs), plan.batch):
-        cloud(faces.judged("features", features, places)[:count])
-    return cloud
 
 
 _ied = jax.jit(ied.ied)
@@ -259,6 +255,32 @@ def _asked(names, amounts):
     return Wanted(*vectors, np.full(len(amounts), KINDS.index("unit"), np.int32))
 
 
+def speak(
+    test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
+) -> Part:
+    """Table 3: frames of test people who speak, from their resting face; one value a
+    film. A run without speech is told the same movement by expressions alone."""
+    table = test.paired.table
+    rows = neutrals(test.paired, plan.slides)
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        who, sitting = (int(table[name][row]) for name in ("identity", "session"))
+        film = films.film(test.folder, who, sitting, plan.seed)
+        wanted = film.asked if contender.speaks else film.mute
+        images = np.repeat(film.rest[None], len(wanted), axis=0)
+        edits, truth = contender.answer(images, wanted), wanted.truth
+        background = np.ones(images.shape[:3], bool)  # not looked at
+        values = dict(_pixels(edits, truth, images, background))
+        if judges.points:
+            seen, true = (judges.points(to_bytes(x)) for x in (edits, truth))
+            values["landmarks"] = landmarks.landmark_error(seen, true)
+        for name, value in values.items():
+            found.setdefault(name, []).append(np.nanmean(value))
+        tick()
+    values = {name: np.array(v, np.float64) for name, v in found.items()}
+    return dict(people=table["identity"][rows], values=values)
+
+
 def disentangle(
     test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
 ) -> Part:
@@ -327,10 +349,15 @@ class _Cloud:
         self.moments, self.kept = None, []
 
     def __call__(self, features):
-        new = distributions.Moments.of(features)
-        self.moments = new if self.moments is None else self.moments + new
-        room = KID_PICTURES - sum(map(len, self.kept))
-        self.kept.append(features[: max(room, 0)])
+        if len(features):
+            new = distributions.Moments.of(features)
+            self.moments = self.moments + new if self.count else new
+            room = KID_PICTURES - sum(map(len, self.kept))
+            self.kept.append(features[: max(room, 0)])
+
+    @property
+    def count(self):
+        return self.moments.count if self.moments else 0
 
     @property
     def first(self):

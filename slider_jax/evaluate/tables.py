@@ -180,7 +180,8 @@ def _judge(name, runs, cells, seed):
     means = {row.name: sign * cells[row.name][name]["mean"] for row in having}
     best = max(having, key=lambda row: means[row.name])
     for row in having:
-        cells[row.name][name]["best"] = means[row.name] == means[best.name]
+        tied = means[row.name] == means[best.name]
+        cells[row.name][name]["best"] = tied and len(set(means.values())) > 1
         p = None if row is best else _chance(best, row, name, seed)
         if p is not None:
             cells[row.name][name].update(p_best=p, like_the_best=p >= SURE)

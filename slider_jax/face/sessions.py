@@ -130,7 +130,7 @@ class Renderer:
     def rows(self, identity: int, session: int, takes: int) -> Iterator[dict]:
         """Takes of one sitting; of several, the first is at rest and none speaks."""
         rng = np.random.default_rng([self.seed, 3, identity, session])
-        drawn = [self._expression(rng, alone=takes == 1) for _ in range(takes)]
+        drawn = [self.draw_expression(rng, alone=takes == 1) for _ in range(takes)]
         if takes > 1:
             drawn[0] = _at_rest()
         expression, speech, kinds = zip(*drawn, strict=True)
@@ -169,8 +169,11 @@ class Renderer:
                 pose=pose,
             )
 
-    def _expression(self, rng, alone):
-        """Normalised components that are drawn as they are: labels are exact."""
+    def draw_expression(
+        self, rng: np.random.Generator, alone: bool
+    ) -> tuple[np.ndarray, np.ndarray, str]:
+        """Expression, speech and kind: components are drawn as they are, so labels are
+        exact."""
         sliders, kind = expressions.sample_expression(rng)
         words = expressions.sample_speech(rng)
         speaks = rng.random() < SPEECH_SHARE * alone
