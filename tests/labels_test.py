@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from open_faces_test import RECIPE, rows
 
 from slider_jax import data, open_faces, prepare
+from slider_jax.batch import to_float
 from slider_jax.face import action_units, labels
 from slider_jax.face.expressions import KINDS
 from slider_jax.face.maps import load_maps
@@ -61,7 +62,7 @@ def test_intensities_are_parts_of_the_limit_and_means_of_the_sides():
     both = read(mouthSmileLeft=0.8, mouthSmileRight=0.8)
     assert both.pop("AU12") == pytest.approx(0.8) and not any(both.values())
     assert read(mouthSmileLeft=0.8)["AU12"] == pytest.approx(0.4)
-    assert read(browInnerUp=1.5)["AU1"] == pytest.approx(1)  # its limit
+    assert read(browInnerUp=0.75)["AU1"] == pytest.approx(0.5)  # 1.5 is its limit
     closed = read(jawOpen=0.5, mouthClose=0.5)
     assert closed["AU26"] == pytest.approx(0.5) and closed["AU25"] == 0
 
@@ -107,6 +108,7 @@ def test_a_detectors_error_belongs_to_the_picture(folder):
         first = seen.setdefault(image.tobytes(), condition)
         np.testing.assert_array_equal(first, condition)
     assert len(seen) < len(noisy.image)
+    np.testing.assert_array_equal(noisy.expression, faces(0.1).expression)
 
 
 @pytest.mark.parametrize("pairs", ["neutral", "any", "strangers"])
@@ -121,6 +123,11 @@ def test_only_faces_with_a_class_are_shown_and_wanted(tmp_path, pairs):
         assert (shown.sum(1) == 1).all()
         assert set(shown.argmax(1)) == {0, 2, 4}  # kinds of takes 0, 1 and 3
     assert batch.paired.all() == (pairs != "strangers")
+    faces = data.open_split(tmp_path, "train_paired")
+    known = [to_float(faces.picture(i)).tobytes() for i in range(len(faces))]
+    of = lambda image: known.index(image.tobytes()) // 4  # takes in a session
+    for image, target in zip(batch.image, batch.target, strict=True):
+        assert of(image) == of(target)
 
 
 def test_strangers_of_a_paired_split_are_of_all_people_and_have_noise(folder):
