@@ -14,13 +14,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 from tqdm import tqdm
 
 from slider_jax import files, prepare, provenance, verify
 from slider_jax.evaluate import films, page, pictures, protocols, tables, weights
-from slider_jax.evaluate.contenders import CEILING, FLOOR, Contender, load
+from slider_jax.evaluate.contenders import CEILING, FLOOR, Contender, batch_size, load
 from slider_jax.evaluate.protocols import Plan
 from slider_jax.evaluate.suite import PROTOCOLS, TABLES
 from slider_jax.evaluate.testset import TestSet, open_test_set
@@ -54,8 +53,8 @@ def evaluate(
     test = open_test_set(data or prepare.TINY)
     contenders = [FLOOR, *load(runs, test.size), CEILING]
     judges = judges or weights.load(fetch_all=fetch)
-    batch = 16 if jax.default_backend() == "cpu" else 64
-    plan = Plan(min(pairs, FAST) if fast else pairs, SLIDES[fast], batch, seed)
+    count = min(pairs, FAST) if fast else pairs
+    plan = Plan(count, SLIDES[fast], batch_size(), seed)
     started = time.perf_counter()
     parts = _measure_all(out / "parts", test, contenders, judges, plan)
     real = _real_pairs(out / "parts", test, judges, plan)

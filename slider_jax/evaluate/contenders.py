@@ -88,8 +88,9 @@ def contender(name: str, model: Model, config: dict | None = None) -> Contender:
     labels = (trained.get("data") or {}).get("labels", "components")
     speaks = labels == "components" and model.parameters > EXPRESSION
     generator, critic = jax.device_put((model.generator, model.critic))
-    edit = jax.jit(system.edit)
+    edit = _in_batches(jax.jit(system.edit))
     read = jax.jit(lambda critic, image: system.critic.apply(critic, image)[1])
+    read = _in_batches(read)
     same = config and {k: v for k, v in config.items() if k != "seed"}
     about = {key: value for key, value in trained.items() if value is not None}
     return Contender(
@@ -97,7 +98,7 @@ def contender(name: str, model: Model, config: dict | None = None) -> Contender:
         model.id,
         lambda image, condition: edit(generator, image, condition),
         lambda wanted: conditions(labels, vars(wanted), speech=speaks),
-        lambda image: np.asarray(read(critic, image)),
+        lambda image: read(critic, image),
         labels=labels,
         speaks=speaks,
         group=json.dumps(same, sort_keys=True) if same else model.id,
@@ -108,6 +109,25 @@ def contender(name: str, model: Model, config: dict | None = None) -> Contender:
             **about,
         ),
     )
+
+
+def batch_size() -> int:
+    """Of pictures that a device is given at once."""
+    return 16 if jax.default_backend() == "cpu" else 64
+
+
+def _in_batches(run):
+    """However many pictures there are, one program does for all."""
+
+    def runner(weights, *arrays):
+        count, size = len(arrays[0]), batch_size()
+        found = []
+        for first in range(0, count, size):
+            places = np.arange(first, first + size).clip(max=count - 1)
+            found.append(np.asarray(run(weights, *(a[places] for a in arrays))))
+        return np.concatenate(found)[:count]
+
+    return runner
 
 
 def _model(path):

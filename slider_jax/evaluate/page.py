@@ -147,7 +147,8 @@ th, td { padding: 7px 10px; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
   background: var(--paper) }
-th { font-size: 13px; white-space: normal; vertical-align: bottom; border-bottom: 2px solid var(--ink) }
+th { font-size: 13px; white-space: normal; vertical-align: bottom;
+  border-bottom: 2px solid var(--ink) }
 th small, td small { display: block; color: var(--faint); font-weight: 400;
   font-size: 11.5px }
 th b { color: var(--accent) } tr.floor td, tr.ceiling td { color: var(--faint) }
@@ -157,8 +158,9 @@ ul { margin: 8px 0; padding-left: 20px } li { margin: 3px 0 }
 .paper { border-left: 3px solid var(--line); padding-left: 14px; margin-top: 14px }
 .paper table { font-size: 13px } .notes { background: #fff8e6; border-color: #efdfb0 }
 .figures { display: flex; flex-wrap: wrap; gap: 8px 32px }
-figure { margin: 14px 0; max-width: 620px } figure img { max-width: 100%; border: 1px solid var(--line);
-  border-radius: 6px; display: block } figcaption { margin-bottom: 8px }
+figure { margin: 14px 0; max-width: 620px } figcaption { margin-bottom: 8px }
+figure img { max-width: 100%; border: 1px solid var(--line); border-radius: 6px;
+  display: block }
 pre { background: var(--band); padding: 12px; overflow-x: auto; font-size: 12px;
   border-radius: 6px } summary { cursor: pointer }
 """
