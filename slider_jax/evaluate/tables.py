@@ -67,7 +67,7 @@ class Row:
                 return dict(spread.over_seeds(np.array(means))._asdict(), over="seeds")
             who = self.parts[0]["people"]
             found = spread.interval(each, who, seed=seed)
-            return dict(found._asdict(), over="people")
+            return dict(found._asdict(), of=len(each), over="people")
         if None not in numbers and numbers:
             if len(numbers) > 1:
                 found = spread.over_seeds(np.array(numbers, float))
@@ -141,8 +141,11 @@ def text(name: str, cell: dict[str, Any]) -> str:
         spread_ = f" [{number(cell['low'])}, {number(cell['high'])}]"
     else:
         spread_ = f" ± {number(cell['std'])}" if cell["over"] == "seeds" else ""
+    # Faces that the landmarker does not find again are no small matter.
+    lost = name == "landmarks" and cell.get("count", 0) < cell.get("of", 0)
+    found = f" ({cell['count']} of {cell['of']} found)" if lost else ""
     alike = " ≈" if cell.get("like_the_best") else ""
-    return number(cell["mean"]) + spread_ + alike
+    return number(cell["mean"]) + spread_ + found + alike
 
 
 def _measure(column):
@@ -183,7 +186,7 @@ def _judge(name, runs, cells, seed):
         tied = means[row.name] == means[best.name]
         cells[row.name][name]["best"] = tied and len(set(means.values())) > 1
         p = None if row is best else _chance(best, row, name, seed)
-        if p is not None:
+        if p is not None and _can_tell(row):
             cells[row.name][name].update(p_best=p, like_the_best=p >= SURE)
     cells[best.name][name]["clear"] = all(
         cells[row.name][name].get("like_the_best") is False
@@ -220,7 +223,7 @@ def _beside_floor(table, found, cells, seed):
     if floor is None or not table.against_floor:
         return []
     notes = []
-    for row in (row for row in found if row.role == "run"):
+    for row in (row for row in found if row.role == "run" and _can_tell(row)):
         said: dict[str, list[str]] = {}
         for name in table.against_floor:
             mine, theirs = cells[row.name][name], cells[floor.name][name]
@@ -242,13 +245,23 @@ def _beside_floor(table, found, cells, seed):
     return notes
 
 
-def weak_test(people: int) -> str | None:
+def least_chance(people: int) -> float:
     """Signs of n people can be flipped in 2^n ways; two are the most extreme."""
-    least = 2 / 2**people
+    return 2 / 2**people
+
+
+def _can_tell(row):
+    return least_chance(len(np.unique(row.parts[0]["people"]))) < SURE
+
+
+def weak_test(people: int) -> str | None:
+    """What to say where there are too few people for any difference to be shown."""
+    least = least_chance(people)
     if least < SURE:
         return None
     needed = math.floor(math.log2(2 / SURE)) + 1
     return (
         f"With {people} test people no difference can be significant (p is never below "
-        f"{least:.2g}): use a set of {6 * needed} people or more, {needed} for testing."
+        f"{least:.2g}), so none is marked: use a set of {6 * needed} people or more, "
+        f"{needed} for testing."
     )
