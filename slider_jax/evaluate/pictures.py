@@ -11,7 +11,8 @@ from PIL import Image
 from slider_jax import strips
 from slider_jax.batch import to_bytes
 from slider_jax.evaluate.contenders import Contender
-from slider_jax.evaluate.protocols import Plan, slide
+from slider_jax.evaluate.protocols import Plan
+from slider_jax.evaluate.slides import slide
 from slider_jax.evaluate.testset import TestSet, neutrals, pairs
 from slider_jax.face.expressions import KINDS
 from slider_jax.face.sliders import EMOTIONS

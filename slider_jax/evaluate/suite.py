@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from slider_jax.evaluate import protocols
+from slider_jax.evaluate import protocols, slides
 from slider_jax.evaluate.tables import Table
 from slider_jax.judges.expressions import CLASSES
 
@@ -29,16 +29,16 @@ PROTOCOLS = {
         labels=("components", "action_units", "classes"),
         needs="expressions",
     ),
-    "speak": Protocol(protocols.speak, steps=lambda plan: plan.slides),
+    "speak": Protocol(slides.speak, steps=lambda plan: plan.slides),
     "parameters": Protocol(protocols.parameter_errors, roles=("run",), reads=True),
     "slides": Protocol(
-        protocols.slides,
+        slides.slides,
         roles=("floor", "run"),
         needs="points",
         steps=lambda plan: plan.slides,
     ),
     "disentangle": Protocol(
-        protocols.disentangle,
+        slides.disentangle,
         roles=("run",),
         reads=True,
         steps=lambda plan: plan.slides,
