@@ -91,9 +91,14 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.data.update(folder="tiny", batch_size=8, n_critic=1, cache=True)
         config.learning_rate = dict(critic=5e-4, generator=5e-4)
         config.ema_decay = 0.98
-        for p in config.phases:  # or the generator fools a critic that cannot read yet
-            p.weights.critic.expression = 100.0
-            p.weights.generator.update(expression=20.0, reconstruction=20.0)
+        # Or the generator fools with dots a critic that has hardly learnt to read.
+        for p in config.phases:
+            p.weights.critic.update(
+                adversarial=10.0, gradient_penalty=100.0, expression=100.0
+            )
+            p.weights.generator.update(
+                adversarial=10.0, expression=60.0, reconstruction=20.0
+            )
         config.phases[0].steps, config.phases[1].steps = 750, 50
         config.every = dict(log=20, samples=100, checkpoint=200)
     if variant == "tiny":  # for tests
