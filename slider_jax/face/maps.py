@@ -61,7 +61,8 @@ def load_maps(parameters: int) -> Maps:
     if parameters not in (EXPRESSION, EXPRESSION + SPEECH):
         raise ValueError(
             f"A model of {parameters} parameters has no named sliders: they need "
-            f"{EXPRESSION}, or {EXPRESSION + SPEECH} with speech."
+            f"{EXPRESSION}, or {EXPRESSION + SPEECH} with speech. Name another model, "
+            "or compare this one with `slider evaluate`."
         )
     speaks = parameters > EXPRESSION
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
