@@ -4,6 +4,7 @@ Judges are stand-ins, runs are tiny, the test people those of the tiny set.
 """
 
 import dataclasses
+import importlib.util
 import json
 import re
 
@@ -356,6 +357,16 @@ def test_the_command_passes_all_on(monkeypatch, capsysbinary):
     assert runs == ["a", "b"] and str(out) == "r"
     expected = dict(pairs=7, fast=True, seed=2, suite="open_faces", data=None)
     assert options == expected | dict(fetch=False)
+
+
+def test_the_script_says_a_mistake_in_one_line_and_exits_2(monkeypatch, capsys):
+    path = FOLDER.parents[1] / "launch" / "evaluate.py"
+    spec = importlib.util.spec_from_file_location("launch_evaluate", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    monkeypatch.setattr("slider_jax.programs.keep_programs", nothing)
+    assert script.main(["--runs=nowhere", "--out=nowhere/report"]) == 2
+    assert capsys.readouterr().err == "evaluate: There is no model at nowhere.\n"
 
 
 def test_a_run_folder_is_named_and_read(files, monkeypatch):
