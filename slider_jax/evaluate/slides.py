@@ -1,6 +1,5 @@
 """Protocols of a face at rest: one slider at a time, one parameter, and films."""
 
-
 import numpy as np
 
 from slider_jax.batch import EXPRESSION, SPEECH, to_bytes
