@@ -60,6 +60,7 @@ def test_help_names_every_command(slider):
         "grid",
         "export",
         "animate",
+        "evaluate",
         "doctor",
         "licences",
         "studio",
