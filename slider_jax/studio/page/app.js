@@ -111,7 +111,7 @@ function show(answer, picture, mask, took) {
   for (const name in asked) if (held && name in values && (name === held || name === partner(held))) values[name] = asked[name];
   sliders.show(values, asked, held);
   sliders.mark(measured);
-  if (!held) poseHead(answer.shown);
+  poseHead(held ? { ...answer.shown, ...layer().request } : answer.shown);
   const part = answer.changed ? `${(100 * answer.changed).toFixed(1)} % of the photo changed` : "identical to the photo";
   $("status").textContent = `${part} · model ${answer.ms.model.toFixed(0)} ms · ${took.toFixed(0)} ms in all`;
   document.body.dataset.shown = answer.seq;
@@ -332,7 +332,6 @@ const on = {
     story = withLayer({ start, request: { ...request, [name]: value, [other]: value } });
     if (other !== name) sliders.rows.get(other).show(value);
     if (how === "key") remember(true);
-    if (last) poseHead({ ...last.shown, ...layer().request });
     draw();
   },
   rest() {
