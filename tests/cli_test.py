@@ -227,6 +227,7 @@ def test_licences_speaks_json(slider, monkeypatch):
 def test_commercial_use_is_checked(slider, monkeypatch, stands, code):
     asset = licences.Asset("a net", "", "non-commercial", "", stands, commercial=False)
     monkeypatch.setattr(licences, "ASSETS", (*licences.ASSETS, asset))
+    monkeypatch.setattr(fetch, "is_here", lambda name: False)
     found, said, _ = slider("licences", "--commercial")
     assert found == code
     assert ("Not for commercial use: a net." in said) == bool(code)
