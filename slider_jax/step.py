@@ -123,9 +123,10 @@ def make_step(
         state, generator_metrics = update(
             "generator", *losses, state, last, generator_key
         )
-        ema = optax.incremental_update(
-            state.params["generator"], state.ema, 1 - ema_decay
-        )
+        # Slower and slower: a mean over the last tenth at first, which forgets the
+        # random start, then over the last 1 / (1 - ema_decay) steps.
+        decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+        ema = optax.incremental_update(state.params["generator"], state.ema, 1 - decay)
         state = state.replace(step=state.step + 1, ema=ema)
         return state, jax.tree.map(jnp.mean, critic_metrics) | generator_metrics
 

@@ -73,16 +73,18 @@ def test_a_frozen_entry_stays_and_needs_no_optimiser():
     assert after.opt_state.keys() == {"critic", "generator"}
 
 
-def test_the_shipped_generator_is_the_smoothed_one():
+@pytest.mark.parametrize(("steps", "decay"), [(0, 0.1), (8, 0.5), (10**6, 0.75)])
+def test_the_shipped_generator_is_smoothed_over_more_and_more_steps(steps, decay):
     before = first_state()
+    before = before.replace(step=jnp.asarray(steps))
     after, _ = run(sgd(), batches(1, 2), state=before, ema_decay=0.75)
     expected = jax.tree.map(
-        lambda old, new: 0.75 * old + 0.25 * new,
+        lambda old, new: decay * old + (1 - decay) * new,
         before.ema,
         after.params["generator"],
     )
-    assert_close(after.ema, expected, rtol=1e-6, atol=1e-7)
-    assert int(after.step) == 1
+    assert_close(after.ema, expected, rtol=1e-5, atol=1e-7)
+    assert int(after.step) == steps + 1
 
 
 def test_metrics_have_the_names_of_the_weights_a_total_and_a_norm():
