@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from slider_jax import landmarker, patch, photo_record
 from slider_jax.face import landmarks
 from slider_jax.face.head import load_head
+from slider_jax.face.pose import turn_of
 from slider_jax.patch import Frame
 from slider_jax.photo_file import Photo, PhotoError
 from slider_jax.photo_file import open_photo as open_photo
@@ -200,7 +201,7 @@ def _face(photo, region):
         box=tuple(float(v) for v in (*dense[:468, :2].min(0), *dense[:468, :2].max(0))),
         score=score,
         landmarks=dense[list(landmarks.IBUG_OF_DENSE), :2],
-        pose=_pose(dense),
+        pose=turn_of(dense[:468, :2], _solid()),
     )
 
 
@@ -273,23 +274,8 @@ def _trouble(photo, face):
     return None
 
 
-def _pose(dense):
-    """The turn of the head under scaled orthographic projection, in degrees."""
-    chosen, points = _solid()
-    seen = dense[chosen, :2] * [1.0, -1.0]
-    turn, *_ = np.linalg.lstsq(points, seen - seen.mean(0), rcond=None)
-    u, _, v = np.linalg.svd(turn.T, full_matrices=False)
-    x, y = u @ v  # the nearest two rows of a rotation matrix
-    z = np.cross(x, y)
-    pitch = np.arcsin(np.clip(z[1], -1, 1))
-    # R = R_z(roll) R_x(pitch) R_y(yaw), see face/camera.py.
-    yaw, roll = np.arctan2(-z[0], z[2]), np.arctan2(-x[1], y[1])
-    return tuple(float(v) for v in np.degrees([yaw, pitch, roll]))
-
-
 @functools.cache
 def _solid():
     """Points that an expression hardly moves and a turned head does not hide."""
     head = load_head()
-    points = np.asarray(head.face.mean)[head.dense_landmarks].astype(np.float64)
-    return np.arange(468), points - points.mean(0)
+    return np.asarray(head.face.mean)[head.dense_landmarks].astype(np.float64)

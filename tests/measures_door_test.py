@@ -36,7 +36,7 @@ REFUSED = {
     "distributions.kernel_distance(o(1, 3), o(4, 3))": "[1, 3] and [4, 3]",
     "parameters.relative_error(o(4, 3), o(4, 2))": "[4, 3] and [4, 2]",
     "parameters.rmse(o(0, 3), o(0, 3))": "of the same faces",
-    "parameters.channel_correlation(o(4), o(4))": "of the same faces",
+    "parameters.channel_sums(o(4), o(4))": "of the same faces",
     "parameters.pose_error(o(2, 3), o(3, 3))": "of the same faces",
     "parameters.disentanglement(o(2, 3), o(2, 4, 5), 1)": "[2, 3] and [2, 4, 5]",
     "parameters.disentanglement(o(2, 3), o(2, 3, 3), 0)": "with 0",

@@ -17,18 +17,25 @@ def test_the_relative_error_is_of_lengths_and_leaves_rest_out():
     np.testing.assert_allclose(error, [0.2, np.nan])
 
 
+def sums(a, b):
+    """In two parts, which is what they are for."""
+    return parameters.channel_sums(a[:3], b[:3]) + parameters.channel_sums(a[3:], b[3:])
+
+
 def test_errors_of_channels_are_those_of_numpy():
     a, b = draw(2, 9, 4)
     expected = [np.mean((x - y) ** 2) for x, y in zip(a.T, b.T, strict=True)]
-    np.testing.assert_allclose(parameters.channel_mse(a, b), expected)
+    np.testing.assert_allclose(parameters.channel_mse(sums(a, b)), expected)
     np.testing.assert_allclose(parameters.rmse(a, b), np.sqrt(np.mean(expected)))
 
 
-def test_correlations_are_those_of_scipy():
+def test_correlations_are_those_of_scipy_one_by_one_and_many_at_once():
     a = draw(20, 4)
     b = a + draw(20, 4, seed=1)
     expected = [scipy.stats.pearsonr(x, y)[0] for x, y in zip(a.T, b.T, strict=True)]
-    np.testing.assert_allclose(parameters.channel_correlation(a, b), expected)
+    np.testing.assert_allclose(parameters.channel_correlation(sums(a, b)), expected)
+    many = parameters.channel_correlation(np.stack([sums(a, b), sums(b, -a)]))
+    np.testing.assert_allclose(many, [expected, np.negative(expected)])
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e8])
@@ -36,12 +43,12 @@ def test_a_constant_channel_has_no_correlation(value):
     a, b = draw(2, 7, 2)
     a[:, 1] = value
     for pair in [(a, b), (b, a)]:
-        found = parameters.channel_correlation(*pair)
+        found = parameters.channel_correlation(sums(*pair))
         assert np.isfinite(found[0]) and np.isnan(found[1])
 
 
-def test_the_pose_error_is_in_degrees():
-    turned = np.radians([[30.0, 0, 0], [3, -3, 3]])
+def test_the_pose_error_is_over_the_three_angles():
+    turned = np.array([[30.0, 0, 0], [3, -3, 3]])
     found = parameters.pose_error(np.zeros((2, 3)), turned)
     np.testing.assert_allclose(found, [30 / np.sqrt(3), 3])
 

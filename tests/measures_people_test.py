@@ -113,3 +113,5 @@ def test_a_recogniser_that_confuses_two_classes():
     np.testing.assert_array_equal(sum(parts), counts)
     accuracy = recognition.class_accuracy(counts)
     np.testing.assert_allclose(accuracy, [1 / 2, 2 / 3, np.nan])
+    many = recognition.class_accuracy(np.stack([counts, 2 * counts]))
+    np.testing.assert_allclose(many, [accuracy, accuracy])

@@ -71,3 +71,46 @@ def test_what_is_no_number_is_left_out_and_counted():
 def test_one_seed_has_no_spread():
     found = spread.over_seeds(np.array([2.0]))
     assert found.mean == 2.0 and np.isnan(found.std)
+
+
+def pearson(people):
+    """Sums of pairs (x, y) by person, and r of them."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(people, 5))
+    y = x + rng.normal(size=(people, 5))
+    sums = np.stack([x**0, x, y, x * x, y * y, x * y], axis=1).sum(axis=2)
+
+    def r(sums):
+        n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+        return (n * xy - x * y) / np.sqrt((n * xx - x * x) * (n * yy - y * y))
+
+    return x, y, sums, r
+
+
+def test_the_interval_of_a_correlation_is_that_of_scipy_over_people():
+    x, y, sums, r = pearson(30)
+    theirs = scipy.stats.bootstrap(
+        (np.arange(30),),
+        lambda who: scipy.stats.pearsonr(x[who].ravel(), y[who].ravel())[0],
+        n_resamples=2000,
+        method="percentile",
+        vectorized=False,
+        rng=1,
+    ).confidence_interval
+    found = spread.interval_of(sums, r, seed=0)
+    np.testing.assert_allclose(found.mean, scipy.stats.pearsonr(x.flat, y.flat)[0])
+    np.testing.assert_allclose([found.low, found.high], theirs, atol=0.02)
+
+
+def test_a_better_correlation_is_told_from_a_worse_and_not_from_its_like():
+    x, y, sums, r = pearson(30)
+    worse = sums * 1.0
+    worse[:, 4] += 40  # of y, noise that x knows nothing of
+    assert spread.significance_of(sums, worse, r, seed=0) < 0.01
+    assert spread.significance_of(sums, sums, r, seed=0) == 1
+    means = lambda both: both[..., 0] / both[..., 1]
+    a, b = draw(20), draw(20, 1) * 1.3
+    both = [np.stack([v, np.ones(20)], axis=1) for v in (a, b)]
+    np.testing.assert_allclose(
+        spread.significance_of(*both, means, seed=0), spread.significance(a, b, seed=0)
+    )

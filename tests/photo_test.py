@@ -169,7 +169,7 @@ def test_a_small_face_is_too_small_until_it_is_pointed_at(face):
 
 
 def test_a_face_turned_away_says_how_far(face, monkeypatch):
-    monkeypatch.setattr(photo, "_pose", lambda dense: (-63.0, 0.0, 0.0))
+    monkeypatch.setattr(photo, "turn_of", lambda *_: (-63.0, 0.0, 0.0))
     assert "turned away, yaw -63 degrees where 55" in refusal(picture(((99, 99), face)))
 
 

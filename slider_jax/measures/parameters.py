@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Real
 
 TINY = 1e-6
+ROUNDING = 1e-12  # of sums of squares
 
 Parameters = Real[np.ndarray, "n k"]
 
@@ -20,37 +21,43 @@ def relative_error(reference: Parameters, found: Parameters) -> Float[np.ndarray
     return np.divide(error, size, np.full(len(size), np.nan), where=size > TINY)
 
 
-def channel_mse(wanted: Parameters, found: Parameters) -> Float[np.ndarray, "k"]:
-    """Mean of squares over the faces, for every parameter (EGGAN, Table 1)."""
+def channel_sums(wanted: Parameters, found: Parameters) -> Float[np.ndarray, "6 k"]:
+    """What errors and correlations are made of; sums of parts add up to the whole's."""
     _same(wanted, found)
-    return np.square(wanted - found).mean(axis=0)
+    x, y = np.float64(wanted), np.float64(found)
+    return np.stack([x**0, x, y, x * x, y * y, x * y]).sum(axis=1)
+
+
+def channel_mse(sums: Float[np.ndarray, "*n 6 k"]) -> Float[np.ndarray, "*n k"]:
+    """Mean of squares over the faces, for every parameter (EGGAN, Table 1)."""
+    n, _, _, xx, yy, xy = np.moveaxis(sums, -2, 0)
+    return np.maximum(xx + yy - 2 * xy, 0) / n
+
+
+def channel_correlation(
+    sums: Float[np.ndarray, "*n 6 k"],
+) -> Float[np.ndarray, "*n k"]:
+    """Pearson's r over the faces, for every parameter; NaN for a constant one."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -2, 0)
+    ours, theirs = n * xx - x * x, n * yy - y * y
+    # What is left of a constant is rounding.
+    varies = (ours > ROUNDING * n * xx) & (theirs > ROUNDING * n * yy)
+    size = np.sqrt(np.where(varies, ours * theirs, 1))
+    return np.where(varies, ((n * xy - x * y) / size).clip(-1, 1), np.nan)
 
 
 def rmse(wanted: Parameters, found: Parameters) -> float:
     """√ of the mean of squares over faces and parameters (GATH, Table 2)."""
-    return float(np.sqrt(channel_mse(wanted, found).mean()))
-
-
-def channel_correlation(
-    wanted: Parameters, found: Parameters
-) -> Float[np.ndarray, "k"]:
-    """Pearson's r over the faces, for every parameter; NaN for a constant one."""
     _same(wanted, found)
-    x, y = wanted - wanted.mean(axis=0), found - found.mean(axis=0)
-    size = np.sqrt(np.square(x).sum(axis=0) * np.square(y).sum(axis=0))
-    constant = (np.ptp(wanted, axis=0) == 0) | (np.ptp(found, axis=0) == 0)
-    r = np.divide(
-        (x * y).sum(axis=0), size, np.full(len(size), np.nan), where=~constant
-    )
-    return r.clip(-1, 1)
+    return float(np.sqrt(np.square(wanted - found).mean()))
 
 
 def pose_error(
     wanted: Real[np.ndarray, "n 3"], found: Real[np.ndarray, "n 3"]
 ) -> Float[np.ndarray, "n"]:
-    """√ of the mean square over yaw, pitch and roll; radians in, degrees out."""
+    """√ of the mean square over yaw, pitch and roll, in degrees."""
     _same(wanted, found)
-    return np.degrees(np.sqrt(np.square(wanted - found).mean(axis=1)))
+    return np.sqrt(np.square(wanted - found).mean(axis=1))
 
 
 def disentanglement(

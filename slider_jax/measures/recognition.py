@@ -23,11 +23,11 @@ def confusion(
     return counts
 
 
-def class_accuracy(counts: Int[np.ndarray, "c c"]) -> Float[np.ndarray, "c"]:
+def class_accuracy(counts: Real[np.ndarray, "*n c c"]) -> Float[np.ndarray, "*n c"]:
     """Of each class, the part that was seen; NaN for one that was never asked for.
 
     The table's average is over the classes: `np.nanmean`.
     """
-    asked = counts.sum(axis=1)
-    nothing = np.full(len(counts), np.nan)
-    return np.divide(np.diag(counts), asked, nothing, where=asked > 0)
+    asked = counts.sum(axis=-1)
+    seen = np.diagonal(counts, axis1=-2, axis2=-1)
+    return np.divide(seen, asked, np.full(asked.shape, np.nan), where=asked > 0)

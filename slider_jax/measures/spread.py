@@ -4,7 +4,7 @@ Faces of one person are alike, so whole people are drawn where `people` says who
 NaN is no number: it is left out, and `count` says how many were left in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ from jaxtyping import Float, Int, Real
 
 Values = Real[np.ndarray, "n"]
 People = Int[np.ndarray, "n"]
+Sums = Real[np.ndarray, "people *k"]  # of everybody, to be added up
+Statistic = Callable[[np.ndarray], np.ndarray]  # of sums [*n *k] -> [*n]
 
 DRAWS, LEVEL = 2000, 0.95
 BLOCK = 256  # draws at a time: memory stays small for many people
@@ -35,16 +37,27 @@ class OverSeeds(NamedTuple):
 def interval(values: Values, people: People | None = None, *, seed: int) -> Interval:
     """The percentile bootstrap (Efron 1979) of a mean."""
     sums, counts = _by_person(values, people)
+    mean = lambda both: both[..., 0] / both[..., 1]
+    found = interval_of(np.stack([sums, counts], axis=1), mean, seed=seed)
+    return found._replace(count=int(counts.sum()))
+
+
+def interval_of(sums: Sums, statistic: Statistic, *, seed: int) -> Interval:
+    """The same of anything that is made of sums over people; `count` is of people.
+
+    Draws in which it is not defined, such as one without a class, are left out.
+    """
+    flat = sums.reshape(len(sums), -1)
     rng = np.random.default_rng(seed)
     draws = [
-        (drawn @ sums) / (drawn @ counts)
+        statistic((drawn @ flat).reshape(n, *sums.shape[1:]))
         for n in _blocks()
         for drawn in [rng.multinomial(len(sums), _even(sums), n)]
     ]
     tail = (1 - LEVEL) / 2
-    low, high = np.quantile(np.concatenate(draws), [tail, 1 - tail])
-    count = int(counts.sum())
-    return Interval(float(sums.sum() / count), float(low), float(high), count)
+    low, high = np.nanquantile(np.concatenate(draws), [tail, 1 - tail])
+    middle = float(statistic(sums.sum(axis=0)))
+    return Interval(middle, float(low), float(high), len(sums))
 
 
 def significance(
@@ -65,6 +78,25 @@ def significance(
     chance = [np.abs(rng.choice((-1.0, 1.0), (n, len(sums))) @ sums) for n in _blocks()]
     found = abs(sums.sum()) * (1 - 1e-12)  # an equal one counts, however it is rounded
     return float((1 + (np.concatenate(chance) >= found).sum()) / (1 + DRAWS))
+
+
+def significance_of(
+    ours: Sums, theirs: Sums, statistic: Statistic, *, seed: int
+) -> float:
+    """The same for anything made of sums: whole people are swapped between the two."""
+    middle = (ours + theirs).sum(axis=0) / 2
+    half = ((ours - theirs) / 2).reshape(len(ours), -1)
+    differ = lambda shift: np.abs(statistic(middle + shift) - statistic(middle - shift))
+    rng = np.random.default_rng(seed)
+    chance = [
+        differ(
+            (rng.choice((-1.0, 1.0), (n, len(half))) @ half).reshape(n, *middle.shape)
+        )
+        for n in _blocks()
+    ]
+    found = differ(half.sum(axis=0).reshape(middle.shape)) * (1 - 1e-12)
+    # Where it is not defined, nothing speaks against chance.
+    return float((1 + (~(np.concatenate(chance) < found)).sum()) / (1 + DRAWS))
 
 
 def over_seeds(values: Float[np.ndarray, "n"]) -> OverSeeds:
