@@ -60,6 +60,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         pairs="neutral",  # with the neutral face; "any" two of a session
         mirror=False,  # flip half of the faces
         noise=0.0,  # added to a stranger's expression
+        photographic=0.0,  # to 1: makes renders look photographed
         threads=1,
         workers=0,
         cache=False,

@@ -50,6 +50,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         pairs="strangers",  # it learns without ground truth
         mirror=True,
         noise=0.0,
+        photographic=0.0,  # to 1: makes renders look photographed
         threads=1,
         workers=0,
         cache=False,

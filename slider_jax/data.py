@@ -28,9 +28,11 @@ from tensorflow_datasets.proto import tf_example_pb2
 from slider_jax import open_faces
 from slider_jax.batch import Batch, to_float
 from slider_jax.face.labels import COLUMNS, conditions, labelled, width
+from slider_jax.photographic import draw_shot
 
 NEEDED = {"image", "take", "kind", "expression", "speech", "sliders"}
 FORMATS = ("JPEG", "PNG")
+_PICTURES = {"image", "target"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +151,7 @@ def stream(
     pairs: Literal["neutral", "any", "strangers"] = "neutral",
     mirror: tuple[np.ndarray, np.ndarray] | None = None,
     noise: float = 0.0,
+    photographic: float = 0.0,
     process: tuple[int, int] = (0, 1),
     threads: int = 1,
     workers: int = 0,
@@ -162,7 +165,8 @@ def stream(
     face of the split as its target, plus U(-noise, noise) (A15). Without `speech`,
     faces that speak are left out. With `mirror`, the mirror matrices of the expression
     and the speech components ([30, 30], [10, 10]), or that of other labels, half of the
-    examples are flipped (A16).
+    examples are flipped (A16). `photographic` is the strength in [0, 1] of what
+    photographic.py lays over both pictures of an example.
 
     What stands as `expression` and `target_expression` are the `labels`, as in
     face/labels.py, where `au_noise` is told of too; a face without one is left out.
@@ -202,6 +206,7 @@ def stream(
         seed=seed,
         noise=noise,
         mirror=None if mirror is None else block_diag(*mirror[: 1 + speech]),
+        photographic=photographic,
     )
     steps = grain.MapDataset.range(choices).seed(seed).shuffle().repeat()
     steps = steps.batch(n_critic * batch_size).map_with_index(rounds)[start:]
@@ -245,6 +250,7 @@ class Rounds:
     seed: int
     noise: float
     mirror: np.ndarray | None
+    photographic: float
 
     def __call__(self, step: int, order: np.ndarray) -> dict[str, np.ndarray]:
         # Drawn for all hosts, so that their number does not matter.
@@ -267,7 +273,18 @@ class Rounds:
             for name, value in chosen.items():
                 half, vector = value[turned], name.endswith("expression")
                 value[turned] = half @ self.mirror.T if vector else half[:, :, ::-1]
+        if self.photographic:
+            self._photograph(step, *(chosen[n] for n in chosen.keys() & _PICTURES))
         return chosen
+
+    def _photograph(self, step, *pictures):
+        """In place; an example's pictures alike."""
+        numbers = 1 + np.arange(np.prod(self.shape)).reshape(self.shape)[:, self.mine]
+        for place, number in np.ndenumerate(numbers):
+            r = np.random.default_rng((self.seed, step, number))
+            shot = draw_shot(r, pictures[0].shape[-2], self.photographic)
+            for many in pictures:
+                many[place] = shot(many[place])
 
 
 def _to_batch(chosen: dict[str, np.ndarray]) -> Batch:

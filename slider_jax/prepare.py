@@ -54,9 +54,11 @@ def check(config: ConfigDict) -> None:
     for name, value in (positive | {"keep": config.keep}).items():
         if value <= 0:
             raise ValueError(f"{name} is {value}; it must be more than 0.")
-    for name in ("constant", "ema_decay"):
-        if not 0 <= config[name] <= 1:
-            raise ValueError(f"{name} is {config[name]}; it must lie from 0 to 1.")
+    shares = {name: config[name] for name in ("constant", "ema_decay")}
+    shares["data.photographic"] = config.data.get("photographic", 0.0)
+    for name, value in shares.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} is {value}; it must lie from 0 to 1.")
     told = condition(config)
     width = labels.width(**told)
     if config.model.get("parameters", width) != width:
@@ -183,6 +185,7 @@ def stream(config: ConfigDict, phase: Phase, step: int) -> Iterator[Batch]:
         pairs=options.pairs,
         mirror=_mirror(config) if options.mirror else None,
         noise=options.noise,
+        photographic=options.get("photographic", 0.0),
         process=(jax.process_index(), jax.process_count()),
         threads=options.threads,
         workers=options.workers,

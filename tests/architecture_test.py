@@ -38,6 +38,7 @@ LAYERS = (
         "patch",
         "photo_file",
         "photo_record",
+        "photographic",
     ),  # world
     (
         "edit",

@@ -149,6 +149,40 @@ def test_a_flip_turns_both_pictures_and_both_vectors(folder):
     assert 8 < flips < 24
 
 
+@pytest.mark.parametrize("split", ["train_paired", "train_unpaired"])
+def test_photographs_are_the_same_however_they_are_loaded(folder, split):
+    options = dict(photographic=0.8)
+    expected = take(3, folder, split, **options)
+    assert_same(expected[1:], take(2, folder, split, start=1, **options))
+    assert_same(expected, take(3, folder, split, threads=3, **options))
+    assert_same(expected, take(3, folder, split, cache=True, **options))
+    halves = [take(1, folder, split, process=(i, 2), **options)[0] for i in range(2)]
+    whole = jax.tree.map(lambda *x: np.concatenate(x, axis=1), *halves)
+    assert_same(expected[0], whole)
+
+
+def test_a_pair_is_one_photograph_and_examples_are_many(folder):
+    """Of pictures that are all the same."""
+    same = np.repeat(np.full((1, SIZE, SIZE, 3), 128, np.uint8), 100, axis=0)
+    rounds = data.Rounds(
+        images=same,
+        parameters=np.zeros((100, 1)),
+        choose=lambda order, luck, coin: (order, order + 1),
+        paired=True,
+        shape=(2, 4),
+        mine=slice(0, 4),
+        seed=0,
+        noise=0.0,
+        mirror=None,
+        photographic=1.0,
+    )
+    steps = [rounds(step, np.arange(8)) for step in range(2)]
+    images = np.concatenate([step["image"].reshape(8, -1) for step in steps])
+    assert_same([s["image"] for s in steps], [s["target"] for s in steps])
+    assert len(np.unique(images, axis=0)) == 16
+    assert (same == 128).all()
+
+
 def test_starting_at_step_two_skips_two(folder):
     assert_same(take(4, folder)[2:], take(2, folder, start=2))
 

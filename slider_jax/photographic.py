@@ -1,0 +1,203 @@
+"""What photographs have and renders lack: drawn at random, laid over pictures.
+
+A `Shot` is all of it for one example. The pictures of a pair share their shot, noise
+included: what differs between them is the expression alone, or a generator would learn
+that an edit repaints what it cannot predict.
+"""
+
+import dataclasses
+import functools
+import io
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
+
+# At strength 1, at most, and nothing at strength 0; in between in proportion.
+SHIFT = 0.035  # of the picture, along each axis
+SCALE = 0.08
+TURN = 0.12  # radians; with all three, no point of the face moves by more than MOVED
+MOVED = 0.12  # of the picture
+BLUR = 1 / 64  # of the picture: standard deviation
+SHARPENING = 250  # per cent; cameras sharpen, renderers do not
+SHRINKING = 0.6  # of the side, before noise and compression
+NOISE = 18  # of 255: standard deviation
+QUALITY = 95, 25  # JPEG
+# How often, at strength 1.
+SURROUNDED = 0.9  # collars, hats, hands, rooms: around the face
+COVERED = 0.4  # and over a part of it
+GREY = 0.1
+FACE = 0.5, 0.56, 0.36, 0.42  # an ellipse in aligned pictures: x, y, half axes
+
+
+@dataclasses.dataclass(frozen=True)
+class Shot:
+    """Lies over pictures of one size, one like the other."""
+
+    jitter: Float[np.ndarray, "2 3"]  # from pixels of the new picture to the old one's
+    focus: ImageFilter.Filter
+    gain: Float[np.ndarray, "size size 3"]
+    cover: Float[np.ndarray, "size size 3"]  # in levels of 255, added
+    curve: list[int]  # for the levels of red, then green, then blue
+    colours: tuple[float, ...]  # 3 x 4, row by row
+    noise: Float[np.ndarray, "small small 3"]
+    quality: int
+    subsampling: int
+
+    def __call__(
+        self, picture: UInt8[np.ndarray, "size size 3"]
+    ) -> UInt8[np.ndarray, "size size 3"]:
+        seen = _move(picture, self.jitter).filter(self.focus)
+        lit = np.asarray(seen) * self.gain + self.cover
+        developed = _image(lit).point(self.curve).convert("RGB", self.colours)
+        small = developed.resize(self.noise.shape[:2], Image.Resampling.BICUBIC)
+        file = io.BytesIO()
+        kind = dict(quality=self.quality, subsampling=self.subsampling)
+        _image(np.asarray(small) + self.noise).save(file, "JPEG", **kind)
+        large = Image.open(file).resize(seen.size, Image.Resampling.BICUBIC)
+        return np.asarray(large)
+
+
+def draw_shot(rng: np.random.Generator, size: int, strength: float) -> Shot:
+    """A shot at pictures of `size` pixels; `strength` is in [0, 1]."""
+    between = lambda low, high: strength * rng.uniform(low, high)
+    jitter = _jitter(*(between(-1, 1) for _ in range(4)), size)
+    # Renders are flatter, duller and softer than photographs: ranges lean that way.
+    if rng.random() < 0.5:
+        focus = ImageFilter.GaussianBlur(BLUR * size * between(0, 1) * rng.random())
+    else:
+        percent = round(SHARPENING * between(0, 1))
+        focus = ImageFilter.UnsharpMask(rng.uniform(0.6, 1.5), percent, 0)
+    warm, tint = between(-0.2, 0.2), between(-0.08, 0.08)
+    balance = between(-0.2, 0.3) + np.array([warm, tint, -warm])
+    patches = rng.normal(0, 0.25, (4, 4, 1)) + rng.normal(0, 0.06, (4, 4, 3))
+    gain = _smooth(np.exp(balance + strength * patches), size)
+    cover = np.zeros((1, 1, 3), np.float32)
+    share = _cover(rng, size, strength)
+    if share is not None:
+        tone = 255 * rng.uniform(0.02, 1) * np.exp(rng.normal([0.1, 0, -0.1], 0.15))
+        things = tone * np.exp(rng.normal(0, 0.3, (8, 8, 1)))
+        cover = gain * share * _smooth(things.clip(0, 255), size)
+        gain = gain * (1 - share)
+    side = max(8, round(size * (1 - SHRINKING * max(0, between(-1, 1)))))
+    grain = _grain(rng, side) * np.float32(NOISE * between(0, 1) * rng.random())
+    curve = _curve(np.exp(between(-0.3, 0.3)), np.exp(between(-0.25, 0.55)))
+    grey = rng.random() < GREY * strength
+    colours = _colours(0.0 if grey else np.exp(between(-0.5, 0.45)))
+    best, worst = QUALITY
+    quality = round(best + (worst - best) * between(0, 1))
+    subsampling = 2 * int(rng.integers(2))
+    return Shot(jitter, focus, gain, cover, curve, colours, grain, quality, subsampling)
+
+
+def _jitter(x, y, scale, turn, size):
+    """Shift, scale and turn in [-1, 1], about the middle of the picture."""
+    grow = np.exp(scale * np.log1p(SCALE))
+    cosine, sine = grow * np.cos(turn * TURN), grow * np.sin(turn * TURN)
+    matrix = np.array([[cosine, -sine], [sine, cosine]])
+    middle = np.full(2, size / 2)
+    return np.column_stack(
+        [matrix, middle + size * SHIFT * np.array([x, y]) - matrix @ middle]
+    )
+
+
+def _move(picture, jitter):
+    """What comes in from outside is the mirror image of what is at the border."""
+    size = len(picture)
+    corners = size * np.array([[0, 0, 1, 1], [0, 1, 0, 1]])
+    corners = jitter[:, :2] @ corners + jitter[:, 2:]
+    margin = 3 + int(max(0, -corners.min(), corners.max() - size))
+    around = np.pad(np.arange(size), margin, "symmetric")
+    wide = Image.fromarray(picture[around].take(around, axis=1))
+    inside = jitter + [[0, 0, margin], [0, 0, margin]]
+    return wide.transform(
+        (size, size),
+        Image.Transform.AFFINE,
+        tuple(inside.ravel()),
+        Image.Resampling.BICUBIC,
+    )
+
+
+def _image(levels):
+    return Image.fromarray((levels.clip(0, 255) + 0.5).astype(np.uint8))
+
+
+@functools.cache
+def _stretch(cells, size):
+    """[size cells], cubic."""
+    one = Image.fromarray(np.eye(cells, dtype=np.float32))
+    return np.asarray(one.resize((cells, size), Image.Resampling.BICUBIC))
+
+
+def _smooth(cells, size):
+    """[n n c], blown up to [size size c]."""
+    n, _, c = cells.shape
+    up = _stretch(n, size)
+    rows = (up @ np.float32(cells).reshape(n, n * c)).reshape(size, n, c)
+    return np.matmul(up, rows)
+
+
+def _cover(rng, size, strength):
+    """[size size 1]: 1 where something lies before, or beside, the face; or None."""
+    mask = Image.new("L", (size, size))
+    pen = ImageDraw.Draw(mask)
+    if rng.random() < SURROUNDED * strength:
+        for _ in range(rng.integers(1, 5)):
+            _thing(pen, rng, size * rng.uniform(-0.1, 1.1, 2), 0.5 * size)
+        x, y, wide, high = size * np.array(FACE)
+        room = rng.uniform(0.95, 1.25)
+        wide, high = room * wide, room * high
+        pen.ellipse((x - wide, y - high, x + wide, y + high), fill=0)
+    if rng.random() < COVERED * strength:
+        angle = rng.uniform(0, 2 * np.pi)
+        edge = size * (0.5 + 0.36 * np.array([np.cos(angle), np.sin(angle)]))
+        _thing(pen, rng, edge, 0.14 * size)
+    if mask.getbbox() is None:
+        return None
+    soft = mask.filter(ImageFilter.GaussianBlur(size * rng.uniform(0.002, 0.02)))
+    return np.asarray(soft, np.float32)[..., None] / 255
+
+
+def _thing(pen, rng, place, reach):
+    """A stroke, a blob or something with corners."""
+    kind = rng.integers(3)
+    if kind == 0:
+        ends = place + reach * rng.uniform(-1.5, 1.5, (3, 2))
+        pen.line([*ends.ravel()], 255, int(1 + 0.3 * reach * rng.random()), "curve")
+    elif kind == 1:
+        away = reach * rng.uniform(0.3, 1, 2)
+        pen.ellipse((*(place - away), *(place + away)), fill=255)
+    else:
+        corners = place + reach * rng.uniform(-1, 1, (4, 2))
+        pen.polygon([*corners.ravel()], fill=255)
+
+
+def _curve(gamma, contrast):
+    """The same for each colour; contrast turns about the middle."""
+    levels = (np.arange(256) / 255) ** gamma
+    levels = (levels - 0.5) * contrast + 0.5
+    return (255 * levels.clip(0, 1)).round().astype(int).tolist() * 3
+
+
+def _colours(saturation):
+    """0 is black and white, 1 leaves colours alone."""
+    grey = np.tile([0.299, 0.587, 0.114], (3, 1))
+    matrix = saturation * np.eye(3) + (1 - saturation) * grey
+    return tuple(np.column_stack([matrix, np.zeros(3)]).ravel())
+
+
+@functools.cache
+def _noise(clumped):
+    """[h w 3] of unit variance, grey and coloured: to cut pieces out of."""
+    rng = np.random.default_rng(0)
+    grain = rng.standard_normal((512, 512, 3), np.float32)
+    grain = 0.8 * grain[..., :1] + 0.6 * grain
+    if clumped:
+        grain = ndimage.gaussian_filter(grain, (0.8, 0.8, 0))
+    return grain / grain.std()
+
+
+def _grain(rng, side):
+    y, x = rng.integers(512 - side, size=2)
+    return _noise(bool(rng.integers(2)))[y : y + side, x : x + side]
