@@ -47,6 +47,12 @@ def _arguments(evaluate):
     add("--fast", action="store_true", help="a quick look")
     add("--seed", type=int, default=0, help="of what is drawn")
     add("--fetch", action="store_true", help="get judges that are not here yet")
+    add(
+        "--features",
+        default="vgg16",
+        help="under FID and KID: vgg16, or inception:FILE, the state dict of FID's "
+        "Inception v3",
+    )
     return parser
 
 

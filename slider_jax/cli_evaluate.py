@@ -30,6 +30,13 @@ def evaluate(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Get judges that are not here yet.")
     ] = False,
+    features: Annotated[
+        str,
+        typer.Option(
+            help="Under FID and KID: vgg16, or inception:FILE, the state dict of FID's "
+            "Inception v3."
+        ),
+    ] = "vgg16",
 ) -> None:
     """Measure runs on people that no training saw: a report with the paper's tables.
 
@@ -51,5 +58,6 @@ def evaluate(
         fast=fast,
         seed=seed,
         fetch=fetch,
+        features=features,
     )
     typer.echo(f"Done: {out}/index.html, report.md and report.json.")

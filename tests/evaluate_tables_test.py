@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from slider_jax.evaluate import tables, weights
+from slider_jax.evaluate import rows, tables, weights
 from slider_jax.evaluate.contenders import FLOOR
 
 
@@ -19,7 +19,7 @@ def judged(parts, groups=None, columns=("ied",)):
         for name, group in (groups or {n: n for n in parts}).items()
     ]
     table = tables.Table("x", "x", "", "", columns)
-    return tables.fill(table, tables.rows(some, parts), weights.JUDGES, 0)
+    return tables.fill(table, rows.rows(some, parts), weights.JUDGES, 0)
 
 
 def test_the_best_is_marked_and_what_is_not_told_apart_from_it():

@@ -18,7 +18,16 @@ import numpy as np
 from tqdm import tqdm
 
 from slider_jax import files, prepare, provenance, verify
-from slider_jax.evaluate import films, page, pictures, protocols, tables, weights
+from slider_jax.evaluate import (
+    films,
+    page,
+    pictures,
+    protocols,
+    rows,
+    tables,
+    testset,
+    weights,
+)
 from slider_jax.evaluate.contenders import CEILING, FLOOR, Contender, batch_size, load
 from slider_jax.evaluate.protocols import Plan
 from slider_jax.evaluate.suite import PROTOCOLS, TABLES
@@ -41,18 +50,20 @@ def evaluate(
     fast: bool = False,
     seed: int = 0,
     fetch: bool = False,
+    features: str = weights.FEATURES,
     judges: weights.Judges | None = None,
 ) -> dict[str, Any]:
     """Writes index.html, report.md and report.json into `out`; returns the last.
 
     `runs` are folders of runs, model files, or "default"; `data` is the tiny set if not
-    given. `judges` are those of `weights.load`, and `fetch` gets those not here yet.
+    given. `judges` are those of `weights.load`; `fetch` gets those not here yet, and
+    `features`, "inception:FILE" for one, is the network under FID and KID.
     """
     out = pathlib.Path(out)
     _check(suite, out, pairs)
     test = open_test_set(data or prepare.TINY)
     contenders = [FLOOR, *load(runs, test.size), CEILING]
-    judges = judges or weights.load(fetch_all=fetch)
+    judges = judges or weights.load(fetch_all=fetch, features=features)
     count = min(pairs, FAST) if fast else pairs
     plan = Plan(count, SLIDES[fast], batch_size(), seed)
     started = time.perf_counter()
@@ -61,7 +72,11 @@ def evaluate(
     _verify(parts["transfer"], real)
     found = [
         tables.fill(
-            table, tables.rows(contenders, parts[table.part]), judges.here, seed
+            table,
+            rows.rows(contenders, parts[table.part]),
+            judges.here,
+            seed,
+            features=judges.network,
         )
         for table in TABLES
         if parts[table.part] or table.part != "speak"
@@ -76,7 +91,7 @@ def evaluate(
         options=dataclasses.asdict(plan) | dict(fast=fast),
         seconds=round(time.perf_counter() - started, 1),
         real_pairs=real,
-        notes=_notes(test, contenders, parts),
+        notes=_notes(test, contenders, parts, plan),
         runs=[
             dict(name=c.name, id=c.id, about=c.about)
             for c in contenders
@@ -143,7 +158,8 @@ def _measure_all(folder, test, contenders, judges, plan):
 def _circumstances(test, judges, plan):
     versions = {name: importlib.metadata.version(name) for name in VERSIONS}
     options = {k: v for k, v in dataclasses.asdict(plan).items() if k != "batch"}
-    return dict(data=test.hash, judges=judges.here, versions=versions, **options)
+    seen_by = dict(judges=judges.here, network=judges.network)
+    return dict(data=test.hash, **seen_by, versions=versions, **options)
 
 
 def key_id(key: dict[str, Any]) -> str:
@@ -172,7 +188,12 @@ def _kept(
 def _arrays(part):
     """None, which JSON can hold, is NaN again."""
     values = {k: np.array(v, float) for k, v in part.get("values", {}).items()}
-    return part | dict(values=values, people=np.array(part.get("people", []), int))
+    sums = {
+        key: found | dict(values=np.array(found["values"], float))
+        for key, found in part.get("sums", {}).items()
+    }
+    names = {k: np.array(part.get(k, []), int) for k in ("people", "who")}
+    return part | dict(values=values, sums=sums, **names)
 
 
 def plain(tree: Any) -> Any:
@@ -229,7 +250,9 @@ def _about(test: TestSet) -> dict[str, Any]:
     )
 
 
-def _notes(test: TestSet, contenders: Sequence[Contender], parts: dict) -> list[str]:
+def _notes(
+    test: TestSet, contenders: Sequence[Contender], parts: dict, plan: Plan
+) -> list[str]:
     notes = []
     for contender in contenders:
         trained = contender.about.get("data_sha256")
@@ -243,6 +266,12 @@ def _notes(test: TestSet, contenders: Sequence[Contender], parts: dict) -> list[
     measured = parts["transfer"][CEILING.name]["people"]
     if weak := tables.weak_test(len(np.unique(measured))):
         notes.append(weak)
+    held = len(testset.pairs(test.paired, seed=plan.seed))
+    if held < plan.pairs:
+        notes.append(
+            f"{plan.pairs} pairs were asked for; {test.folder.name} holds {held} of "
+            "test people, and all of those were measured."
+        )
     if not any(c.speaks for c in contenders if c.role == "run"):
         notes.append(
             "Expression and speech (Table 3): not measured, no run has speech."

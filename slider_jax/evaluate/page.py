@@ -56,29 +56,54 @@ def to_markdown(report: dict[str, Any]) -> str:
 
 
 def markdown_table(table: dict[str, Any]) -> list[str]:
-    """With its heading, notes and the paper's ratios."""
-    heads = [_head(column) for column in table["columns"]]
+    """With its heading, notes, and ratios: the paper's, and ours apart from them."""
     lines = [f"## {table['title']}", "", table["caption"], ""]
-    if table["rows"]:
-        lines += [_line(["", *heads]), _line(["---"] * (1 + len(heads)))]
-    for row in table["rows"]:
-        cells = []
-        for cell in row["cells"]:
-            text = NOTHING if cell is None else cell["text"]
-            cells += [f"**{text}**" if cell and cell.get("best") else text]
-        name = row["name"] if row["role"] == "run" else f"*{row['name']}*"
-        lines += [_line([name, *cells])]
+    heads, body = _grid(table)
+    if body:
+        lines += [_line(["", *(_head(h) for h in heads)])]
+        lines += [_line(["---"] * (1 + len(heads)))]
+    for label, cells in body:
+        texts = [NOTHING if cell is None else cell["text"] for cell, _ in cells]
+        best = [cell is not None and cell.get("best") for cell, _ in cells]
+        texts = [f"**{t}**" if b else t for t, b in zip(texts, best, strict=True)]
+        lines += [_line([_head(label), *texts])]
     lines += ["", *(f"- {note}" for note in table["notes"])] if table["notes"] else []
-    if not table["rows"] and not table["notes"]:
-        lines += ["Not measured: no run has a network that reads."]
+    if not body and not table["notes"]:
+        lines += [f"Not measured: {table['absent']}."]
     if lean := _leans(table):
         lines += ["", lean]
-    if paper := table["paper"]:
-        lines += ["", f"{_paper_line(paper)}:", ""]
-        lines += [_line(["", *paper["columns"]])]
-        lines += [_line(["---"] * (1 + len(paper["columns"])))]
-        lines += [_line([name, *values]) for name, values in paper["rows"].items()]
+    for words, ratios in _ratios(table):
+        lines += ["", f"{words}:", "", _line(["", *ratios["columns"]])]
+        lines += [_line(["---"] * (1 + len(ratios["columns"])))]
+        lines += [_line([name, *values]) for name, values in ratios["rows"].items()]
     return lines
+
+
+def _grid(table):
+    """Heads, and (label, cells with the role of who is in them) of every line."""
+    roles = [row["role"] for row in table["rows"]]
+    cells = [[(c, row["role"]) for c in row["cells"]] for row in table["rows"]]
+    heads, labels = table["columns"], table["rows"]
+    if not roles or not heads:
+        return heads, []
+    if table["down"]:
+        heads, labels, cells = labels, heads, zip(*cells, strict=True)
+    return heads, list(zip(labels, cells, strict=True))
+
+
+def _ratios(table):
+    """(what they are, the ratios): the paper's own first."""
+    found = []
+    if paper := table["paper"]:
+        words = (
+            f"The paper's own numbers, as ratios to {paper['base']} "
+            f"({paper['source']}; other data and judges)"
+        )
+        found += [(words, paper)]
+    if ours := table["ours"]:
+        words = f"Ours, measured above, as ratios to the run {ours['base']}"
+        found += [(words, ours)]
+    return found
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -103,16 +128,12 @@ def summary(report: dict[str, Any]) -> str:
     return text
 
 
-def _paper_line(paper):
-    return (
-        f"The paper's own numbers, as ratios to {paper['base']} ({paper['source']}; "
-        "other data and judges)"
-    )
-
-
-def _head(column):
-    unit = f" ({column['unit']})" if column["unit"] else ""
-    return f"{column['title']} {column['arrow']}{unit}"
+def _head(one):
+    """Of a column, or of a row; a reference is in italics."""
+    if "role" in one:
+        return one["name"] if one["role"] == "run" else f"*{one['name']}*"
+    unit = f" ({one['unit']})" if one["unit"] else ""
+    return f"{one['title']} {one['arrow']}{unit}"
 
 
 def _leans(table):
@@ -151,7 +172,12 @@ th { font-size: 13px; white-space: normal; vertical-align: bottom;
   border-bottom: 2px solid var(--ink) }
 th small, td small { display: block; color: var(--faint); font-weight: 400;
   font-size: 11.5px }
-th b { color: var(--accent) } tr.floor td, tr.ceiling td { color: var(--faint) }
+th b, td b { color: var(--accent) }
+td.floor, td.ceiling, tr.floor td, tr.ceiling td { color: var(--faint) }
+.tall { max-height: 620px; overflow: auto; border-bottom: 1px solid var(--line) }
+.tall th { position: sticky; top: 0; background: var(--paper) }
+.tall th:first-child { z-index: 1 } .tall td { padding: 3px 10px }
+.tall small { display: inline }
 tr.floor td:first-child, tr.ceiling td:first-child { font-style: italic }
 td.best { font-weight: 700 } td.clear { background: var(--best) }
 ul { margin: 8px 0; padding-left: 20px } li { margin: 3px 0 }
@@ -202,43 +228,49 @@ def _html_table(table):
     e = html.escape
     parts = [f"<section><h2>{e(table['title'])}</h2>"]
     parts += [f'<p class="faint">{e(table["caption"])}</p>']
-    if table["rows"]:
-        heads = "".join(
-            f"<th>{e(c['title'])} <b>{c['arrow']}</b><small>{e(c['unit'])}</small></th>"
-            for c in table["columns"]
-        )
-        parts += [f'<div class="scroll"><table><tr><th></th>{heads}</tr>']
-        for row in table["rows"]:
-            cells = "".join(_html_cell(cell) for cell in row["cells"])
-            parts += [
-                f'<tr class="{row["role"]}"><td>{e(row["name"])}</td>{cells}</tr>'
-            ]
+    heads, body = _grid(table)
+    if body:
+        kind = "scroll tall" if table["down"] else "scroll"
+        top = "".join(f"<th>{_html_head(head)}</th>" for head in heads)
+        parts += [f'<div class="{kind}"><table><tr><th></th>{top}</tr>']
+        for label, cells in body:
+            role = label.get("role", "")
+            line = "".join(_html_cell(*cell) for cell in cells)
+            parts += [f'<tr class="{role}"><td>{_html_head(label)}</td>{line}</tr>']
         parts += ["</table></div>"]
     elif not table["notes"]:
-        parts += ["<p>Not measured: no run has a network that reads.</p>"]
+        parts += [f"<p>Not measured: {e(table['absent'])}.</p>"]
     parts += [_list(table["notes"])] if table["notes"] else []
     if lean := _leans(table):
         parts += [f'<p class="faint">{e(lean)}</p>']
-    if paper := table["paper"]:
-        heads = "".join(f"<th>{e(c)}</th>" for c in paper["columns"])
+    for words, ratios in _ratios(table):
+        heads = "".join(f"<th>{e(c)}</th>" for c in ratios["columns"])
         rows = "".join(
             f"<tr><td>{e(name)}</td>" + "".join(f"<td>{v}</td>" for v in values)
-            for name, values in paper["rows"].items()
+            for name, values in ratios["rows"].items()
         )
         parts += [
-            f'<div class="paper"><p class="faint">{e(_paper_line(paper))}</p>'
+            f'<div class="paper"><p class="faint">{e(words)}</p>'
             f'<div class="scroll"><table><tr><th></th>{heads}</tr>{rows}</table></div>'
             "</div>"
         ]
     return "\n".join([*parts, "</section>"])
 
 
-def _html_cell(cell):
+def _html_head(one):
+    e = html.escape
+    if "role" in one:
+        return e(one["name"])
+    return f"{e(one['title'])} <b>{one['arrow']}</b><small>{e(one['unit'])}</small>"
+
+
+def _html_cell(cell, role):
     if cell is None:
         return f"<td>{NOTHING}</td>"
     number, _, spread = cell["text"].partition(" ")
     small = f" <small>{html.escape(spread)}</small>" if spread else ""
     kinds = [name for name in ("best", "clear") if cell.get(name)]
+    kinds += [role] * (role != "run")
     kind = f' class="{" ".join(kinds)}"' if kinds else ""
     return f"<td{kind}>{number}{small}</td>"
 

@@ -2,7 +2,8 @@
 
 Each goes through its faces in batches and keeps numbers only. A part, what it returns,
 is plain enough for JSON: `people` and `values`, a number for every example by measure;
-NaN is a measure that is not defined there.
+NaN is a measure that is not defined there. What is no mean over examples, such as a
+correlation, is made of `sums`: of each of `who`, by channel.
 """
 
 import dataclasses
@@ -14,18 +15,28 @@ import numpy as np
 from jax import Array
 
 from slider_jax.batch import to_bytes
+from slider_jax.evaluate import reader
 from slider_jax.evaluate.contenders import Contender
 from slider_jax.evaluate.testset import Faces, TestSet, Wanted, pairs
 from slider_jax.evaluate.weights import Judges
 from slider_jax.face.expressions import KINDS
 from slider_jax.face.sliders import EMOTIONS
 from slider_jax.judges.expressions import CLASSES
-from slider_jax.measures import distributions, ied, landmarks, parameters, pixels
+from slider_jax.judges.points import poses
+from slider_jax.measures import (
+    distributions,
+    ied,
+    landmarks,
+    parameters,
+    pixels,
+    recognition,
+)
 from slider_jax.measures.people import cosine
 
 Part = dict[str, Any]
 Tick = Callable[[], object]  # once a batch
 KID_PICTURES = 2000  # its kernel looks at all pairs of them
+LESSONS = 10  # true faces for each pair, to fit the reader of action units
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +62,10 @@ def transfer(
     test: TestSet, contender: Contender, judges: Judges, plan: Plan, tick: Tick
 ) -> Part:
     """Tables 1 and EGGAN's 2: another expression of the same person and session."""
-    return _transfer(test, contender.answer, judges, plan, tick)
+    count = LESSONS * plan.pairs
+    sight = lambda images: judges.points(to_bytes(images))
+    read = judges.points and reader.fit(test.paired, sight, count=count, seed=plan.seed)
+    return _transfer(test, contender.answer, judges, plan, tick, read)
 
 
 def reenact(
@@ -63,9 +77,11 @@ def reenact(
     return _transfer(test, told, few, plan, tick)
 
 
-def _transfer(test, answer, judges, plan, tick):
+def _transfer(test, answer, judges, plan, tick, read=None):
     chosen = pairs(test.paired, seed=plan.seed)[: plan.pairs]
+    people = test.paired.table["identity"][chosen[:, 1]]
     collect, fake_cloud, true_cloud = _Values(), _Cloud(), _Cloud()
+    sums = reader.Sums(people)
     points = lambda images: judges.points(to_bytes(images))
     for places, count in batches(len(chosen), plan.batch):
         inputs, targets = chosen[places].T
@@ -79,6 +95,14 @@ def _transfer(test, answer, judges, plan, tick):
             seen = points(edits)
             true = test.paired.judged("points", points, targets)
             found["landmarks"] = landmarks.landmark_error(seen, true)
+            found["pose"] = parameters.pose_error(poses(true), poses(seen))
+        if read:
+            said, asked = (
+                read(seen[:count], targets[:count]),
+                reader.worn(test.paired, targets[:count]),
+            )
+            for (key, names), wanted in zip(reader.NAMES.items(), asked, strict=True):
+                sums(key, names, wanted, said[key], people[places[:count]])
         if judges.identity:
             before = test.paired.judged("identity", judges.identity, inputs)
             found["identity"] = cosine(before, np.asarray(judges.identity(edits)))
@@ -90,7 +114,7 @@ def _transfer(test, answer, judges, plan, tick):
             fake_cloud(np.asarray(judges.features(edits))[:count][half])
             true_cloud(true[:count][~half])
         tick()
-    part = collect.part(test.paired.table["identity"][chosen[:, 1]])
+    part = collect.part(people) | dict(who=sums.people, sums=sums.found)
     if min(fake_cloud.count, true_cloud.count) > 1:
         part["numbers"] = dict(
             fid=distributions.frechet_distance(fake_cloud.moments, true_cloud.moments),
@@ -125,30 +149,27 @@ def recognise(
     chosen = chosen[kinds[chosen[:, 1]] < len(EMOTIONS)][: plan.pairs]
     if not len(chosen):
         return dict(people=chosen[:, 0], values={})  # a small set may have none
-    collect = _Values()
+    collect, probabilities = _Values(), []
     for places, count in batches(len(chosen), plan.batch):
         inputs, targets = chosen[places].T
         images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
         edits = contender.answer(images, wanted)
-        found = dict(seen=judges.expressions(edits).argmax(axis=1))
-        found["ied"] = _ied(edits, wanted.truth)
+        probabilities.append(np.asarray(judges.expressions(edits))[:count])
+        found = dict(ied=_ied(edits, wanted.truth))
         if judges.identity:
             before = test.paired.judged("identity", judges.identity, inputs)
             found["identity"] = cosine(before, np.asarray(judges.identity(edits)))
         collect(found, count)
         tick()
-    part = collect.part(test.paired.table["identity"][chosen[:, 1]])
-    seen = part["values"].pop("seen").astype(int)
+    people = test.paired.table["identity"][chosen[:, 1]]
+    who = np.unique(people)
     asked = np.array([CLASSES.index(KINDS[k]) for k in kinds[chosen[:, 1]]], int)
-    hit = (seen == asked).astype(float)
-    counts = np.bincount(asked, minlength=len(CLASSES))
-    # Weighted so that its mean over examples is the mean over expressions.
-    weight = len(asked) / (np.count_nonzero(counts) * counts[asked])
-    part["values"]["recognised:average"] = hit * weight
-    for i, name in enumerate(CLASSES):
-        one = np.where(asked == i, hit, np.nan)
-        part["values"][f"recognised:{name}"] = one
-    return part | dict(asked=asked.tolist(), seen=seen.tolist())
+    seen = np.concatenate(probabilities)
+    counts = np.stack(
+        [recognition.confusion(seen[people == p], asked[people == p]) for p in who]
+    )
+    sums = dict(recognised=dict(names=list(CLASSES), values=counts))
+    return collect.part(people) | dict(who=who, sums=sums)
 
 
 def parameter_errors(
@@ -164,22 +185,24 @@ def parameter_errors(
     rng = np.random.default_rng([plan.seed, 2])
     chosen = rng.permutation(len(rows))[: plan.pairs]
     others = rng.permutation(len(rows))[: plan.pairs]
-    collect = _Values()
+    people = np.array([rows[k][0].table["identity"][rows[k][1]] for k in chosen])
+    collect, sums = _Values(), reader.Sums(people)
+    names = reader.channels(contender.labels, speech=contender.speaks)
     for places, count in batches(len(chosen), plan.batch):
         own, other = (_gather([rows[k] for k in x[places]]) for x in (chosen, others))
         images, truth = own.truth, contender.condition(own)
         asked = contender.condition(other)
         edits = contender.answer(images, dataclasses.replace(other, truth=None))
-        read = contender.read(images)
+        read, again = contender.read(images), contender.read(edits)
         found = dict(
             reading=parameters.relative_error(truth, read),
-            consistency=parameters.relative_error(asked, contender.read(edits)),
+            consistency=parameters.relative_error(asked, again),
             unedited=parameters.relative_error(asked, read),
         )
         collect(found, count)
+        sums("own", names, asked[:count], again[:count], people[places[:count]])
         tick()
-    people = [rows[k][0].table["identity"][rows[k][1]] for k in chosen]
-    return collect.part(np.array(people))
+    return collect.part(people) | dict(who=sums.people, sums=sums.found)
 
 
 def _true(faces, contender):

@@ -11,7 +11,9 @@ from slider_jax.evaluate.weights import Judges
 from slider_jax.face.expressions import KINDS
 from slider_jax.face.maps import load_maps
 from slider_jax.face.sliders import INDEX, SLIDERS
+from slider_jax.judges.points import poses
 from slider_jax.measures import landmarks, parameters
+from slider_jax.measures.people import content_distance, content_distance_to
 
 STEP = 0.5  # of a component, for disentanglement
 SLIDE = np.linspace(0, 1, 7)
@@ -97,6 +99,12 @@ def speak(
         if judges.points:
             seen, true = (judges.points(to_bytes(x)) for x in (edits, truth))
             values["landmarks"] = landmarks.landmark_error(seen, true)
+            values["pose"] = parameters.pose_error(poses(true), poses(seen))
+        if judges.identity:
+            frames = np.asarray(judges.identity(edits))
+            photo = np.asarray(judges.identity(film.rest[None]))[0]
+            values["acd"] = content_distance(frames)
+            values["acd_i"] = content_distance_to(frames, photo)
         for name, value in values.items():
             found.setdefault(name, []).append(np.nanmean(value))
         tick()

@@ -4,7 +4,10 @@ import dataclasses
 from collections.abc import Callable
 
 from slider_jax.evaluate import protocols, slides
+from slider_jax.evaluate.reader import COMPONENTS, SPOKEN
+from slider_jax.evaluate.rows import AVERAGE
 from slider_jax.evaluate.tables import Table
+from slider_jax.face.action_units import UNITS
 from slider_jax.judges.expressions import CLASSES
 
 
@@ -22,15 +25,18 @@ class Protocol:
 
 
 PROTOCOLS = {
-    "transfer": Protocol(protocols.transfer, version=2),
-    "reenact": Protocol(protocols.reenact, roles=("run",), reads=True),
+    "transfer": Protocol(protocols.transfer, version=3),
+    "reenact": Protocol(protocols.reenact, version=2, roles=("run",), reads=True),
     "recognise": Protocol(
         protocols.recognise,
+        version=2,
         labels=("components", "action_units", "classes"),
         needs="expressions",
     ),
-    "speak": Protocol(slides.speak, steps=lambda plan: plan.slides),
-    "parameters": Protocol(protocols.parameter_errors, roles=("run",), reads=True),
+    "speak": Protocol(slides.speak, version=2, steps=lambda plan: plan.slides),
+    "parameters": Protocol(
+        protocols.parameter_errors, version=2, roles=("run",), reads=True
+    ),
     "slides": Protocol(
         slides.slides,
         roles=("floor", "run"),
@@ -45,6 +51,8 @@ PROTOCOLS = {
     ),
 }
 PIXELS = ("ied", "mae", "psnr", "ssim", "ms_ssim")
+each = lambda base, names: tuple(f"{base}:{name}" for name in (AVERAGE, *names))
+LONELY = "a reader needs two test people, and a face at rest of each"
 TABLES = (
     Table(
         "transfer",
@@ -53,8 +61,9 @@ TABLES = (
         "A test person's face is given the parameters of another face of the same "
         "person and session, and compared with that face, with no alignment. Landmarks "
         "are found by the same landmarker on both. Background is what is face in "
-        "neither of the two.",
-        (*PIXELS, "lpips", "landmarks", "background"),
+        "neither of the two. Pose is that of the head, by the landmarks: in the true "
+        "pair it is the same, but for what an expression does to its reading.",
+        (*PIXELS, "lpips", "landmarks", "pose", "background"),
         against_floor=(*PIXELS, "lpips", "landmarks"),
     ),
     Table(
@@ -88,8 +97,11 @@ TABLES = (
         "Test people say five visemes in some mood; every frame is rendered as ground "
         "truth, and edited from the resting face under the same camera, so that there "
         "is nothing to align. Means over the frames of a film, then over films. Runs "
-        "without speech are told the same movement by expression components alone.",
-        (*PIXELS, "landmarks"),
+        "without speech are told the same movement by expression components alone. ACD "
+        "is the mean distance of a film's frames to each other by the judge of "
+        "identity, ACD-I that to the face it was made from: the ground truth has the "
+        "least that a face which moves can have.",
+        (*PIXELS, "landmarks", "pose", "acd", "acd_i"),
         against_floor=(*PIXELS, "landmarks"),
     ),
     Table(
@@ -99,8 +111,49 @@ TABLES = (
         "Relative errors. Reading: true parameters of a face against what the run's D "
         "reads from it. Consistency: parameters of a stranger's face, asked for, "
         "against what D reads from the edit; unedited, from the input as it was. Who "
-        "always answers neutral has exactly 1.",
-        ("reading", "consistency", "unedited"),
+        "always answers neutral has exactly 1. MSE and PCC are of the same asked and "
+        "read as consistency, each parameter by itself; every run is read by its own D "
+        "in its own language, so that they say how it agrees with itself.",
+        (
+            *("reading", "consistency", "unedited"),
+            *("parameter_pcc:average", "parameter_mse:average"),
+        ),
+    ),
+    Table(
+        "own",
+        "parameters",
+        "Each parameter, by the run's own D",
+        "The last columns of the table before, one by one. Runs that are told action "
+        "units have those.",
+        each("parameter_pcc", (*UNITS, *COMPONENTS, *SPOKEN))
+        + each("parameter_mse", (*UNITS, *COMPONENTS, *SPOKEN)),
+        down=True,
+    ),
+    Table(
+        "units",
+        "transfer",
+        "Action units, by one reader for all (EGGAN, Table 1)",
+        "Pearson's correlation and mean squared error, over the pairs of Table 1, of "
+        "17 intensities asked for, 0 to 1, and those read from the edits. The reader "
+        "knows no run: it is a ridge regression from the landmarker's points, less "
+        "those of the same person's true face at rest, fitted on true pictures of the "
+        "other test people. The ground truth says how well it reads, the unchanged "
+        "input what is had for nothing. EGGAN's numbers are not in our copy of it.",
+        each("unit_pcc", UNITS) + each("unit_mse", UNITS),
+        against_floor=("unit_pcc:average", "unit_mse:average"),
+        down=True,
+        absent=LONELY,
+    ),
+    Table(
+        "components",
+        "transfer",
+        "The 30 components, by the same reader",
+        "As action units, of the parameters of Table 1. 68 points do not show them "
+        "all: where the ground truth's correlation is low, nothing can be said.",
+        each("component_pcc", COMPONENTS) + each("component_mse", COMPONENTS),
+        against_floor=("component_pcc:average", "component_mse:average"),
+        down=True,
+        absent=LONELY,
     ),
     Table(
         "identity",
@@ -117,7 +170,8 @@ TABLES = (
         "transfer",
         "How edits look as a set",
         "Edits of every second pair against the true targets of the others, by "
-        "features of VGG16, not of Inception: not to be compared with published FIDs. "
+        "features of the network named below; published FIDs are Inception's, of many "
+        "more pictures, and not to be compared. "
         "True pictures have the ground truth's numbers, and so nearly have unchanged "
         "ones: this says how real edits look, not whether they do what was asked. No "
         "interval: these are numbers of whole sets.",

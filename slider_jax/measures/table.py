@@ -47,6 +47,19 @@ _ROWS = (
         *("parameter_pcc", "Parameter PCC", "up", "-1 to 1"),
         *("parameters.channel_correlation", CRITIC),
     ),
+    ("unit_mse", "AU MSE", "down", "[0, 1]²", "parameters.channel_mse", POINTS),
+    (
+        *("unit_pcc", "AU PCC", "up", "-1 to 1"),
+        *("parameters.channel_correlation", POINTS),
+    ),
+    (
+        *("component_mse", "Component MSE", "down", "[-1, 1]²"),
+        *("parameters.channel_mse", POINTS),
+    ),
+    (
+        *("component_pcc", "Component PCC", "up", "-1 to 1"),
+        *("parameters.channel_correlation", POINTS),
+    ),
     ("pose", "Pose error", "down", "degrees", "parameters.pose_error", POINTS),
     ("selectivity", "Selectivity", "up", "part", "parameters.selectivity", CRITIC),
     ("smoothness", "Smoothness", "up", "part", "parameters.smoothness", POINTS),
