@@ -131,7 +131,10 @@ def _product_image(geometry, dy, kernel):
     whole blocks, without zeros in between.
     """
     kernel = _trim(geometry, kernel)
-    parts = jnp.einsum("byxo,klio->byxkli", dy, kernel)
+    *taps_and_channels, o = kernel.shape
+    # Two matrices, or XLA would transpose the kernel in memory.
+    parts = jnp.einsum("no,to->nt", dy.reshape(-1, o), kernel.reshape(-1, o))
+    parts = parts.reshape(*dy.shape[:3], *taps_and_channels)
     s = geometry.stride
     # How many pixels of each remainder, rounded up to whole strides.
     blocks = [-(-n // s) for n in geometry.size]
