@@ -255,7 +255,13 @@ def cells(report):
     lines = []
     for table in report["tables"]:
         some = [row["cells"] for row in table["rows"]]
-        lines += zip(*some, strict=True) if table["down"] else some
+        if table["down"]:  # two measures of every channel
+            half = len(table["columns"]) // 2
+            some = [
+                c for i in range(half) for row in some for c in (row[i], row[half + i])
+            ]
+            some = [some]
+        lines += some
     return [cell["text"] for line in lines for cell in line if cell is not None]
 
 

@@ -81,14 +81,34 @@ def markdown_table(table: dict[str, Any]) -> list[str]:
 
 def _grid(table):
     """Heads, and (label, cells with the role of who is in them) of every line."""
-    roles = [row["role"] for row in table["rows"]]
-    cells = [[(c, row["role"]) for c in row["cells"]] for row in table["rows"]]
     heads, labels = table["columns"], table["rows"]
-    if not roles or not heads:
+    if not heads or not labels:
         return heads, []
     if table["down"]:
-        heads, labels, cells = labels, heads, zip(*cells, strict=True)
-    return heads, list(zip(labels, cells, strict=True))
+        return _grid_by_channel(heads, labels)
+    return heads, [(row, [(c, row["role"]) for c in row["cells"]]) for row in labels]
+
+
+def _grid_by_channel(columns, rows):
+    """A line for each channel; in it every row's measures, side by side."""
+    at: dict[str, dict[str, int]] = {}
+    measures = {}
+    for i, column in enumerate(columns):
+        measure, _, channel = column["measure"].partition(":")
+        at.setdefault(channel, {})[measure] = i
+        measures[measure] = column
+    heads = [
+        dict(column, title=f"{row['name']}: {column['name']}")
+        for row in rows
+        for column in measures.values()
+    ]
+    body = []
+    for channel, places in at.items():
+        cells = [
+            (row["cells"][places[m]], row["role"]) for row in rows for m in measures
+        ]
+        body.append((dict(name=channel, role="run"), cells))
+    return heads, body
 
 
 def _ratios(table):
@@ -177,7 +197,6 @@ td.floor, td.ceiling, tr.floor td, tr.ceiling td { color: var(--faint) }
 .tall { max-height: 620px; overflow: auto; border-bottom: 1px solid var(--line) }
 .tall th { position: sticky; top: 0; background: var(--paper) }
 .tall th:first-child { z-index: 1 } .tall td { padding: 3px 10px }
-.tall small { display: inline }
 tr.floor td:first-child, tr.ceiling td:first-child { font-style: italic }
 td.best { font-weight: 700 } td.clear { background: var(--best) }
 ul { margin: 8px 0; padding-left: 20px } li { margin: 3px 0 }
@@ -234,7 +253,7 @@ def _html_table(table):
         top = "".join(f"<th>{_html_head(head)}</th>" for head in heads)
         parts += [f'<div class="{kind}"><table><tr><th></th>{top}</tr>']
         for label, cells in body:
-            role = label.get("role", "")
+            role = label["role"]
             line = "".join(_html_cell(*cell) for cell in cells)
             parts += [f'<tr class="{role}"><td>{_html_head(label)}</td>{line}</tr>']
         parts += ["</table></div>"]

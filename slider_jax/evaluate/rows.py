@@ -46,6 +46,12 @@ class Row:
         found = [one for part in self.parts if (one := _sums(part, column))]
         return (sum(values for values, _ in found), found[0][1]) if found else None
 
+    def channels(self, column: str) -> tuple[str, ...]:
+        """That its sums have."""
+        return tuple(
+            self.parts[0]["sums"][STATISTICS[column.partition(":")[0]][0]]["names"]
+        )
+
     def cell(self, column: str, seed: int) -> dict[str, Any] | None:
         if column.partition(":")[0] in STATISTICS:
             return self._statistic(column, seed)

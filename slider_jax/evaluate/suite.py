@@ -61,8 +61,8 @@ TABLES = (
         "A test person's face is given the parameters of another face of the same "
         "person and session, and compared with that face, with no alignment. Landmarks "
         "are found by the same landmarker on both. Background is what is face in "
-        "neither of the two. Pose is that of the head, by the landmarks: in the true "
-        "pair it is the same, but for what an expression does to its reading.",
+        "neither of the two. Pose is the head's, by the landmarks: an expression alone "
+        "moves that reading by a degree.",
         (*PIXELS, "lpips", "landmarks", "pose", "background"),
         against_floor=(*PIXELS, "lpips", "landmarks"),
     ),
@@ -123,7 +123,7 @@ TABLES = (
         "own",
         "parameters",
         "Each parameter, by the run's own D",
-        "The last columns of the table before, one by one. Runs that are told action "
+        "The last columns of the table before, one by one; runs that are told action "
         "units have those.",
         each("parameter_pcc", (*UNITS, *COMPONENTS, *SPOKEN))
         + each("parameter_mse", (*UNITS, *COMPONENTS, *SPOKEN)),

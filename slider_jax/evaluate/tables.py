@@ -70,8 +70,11 @@ def fill(
     }
     if table.down:
         found = [row for row in found if any(cells[row.name].values())]
-        some = [n for n in table.columns if any(cells[row.name][n] for row in found)]
-        table = dataclasses.replace(table, columns=tuple(some))
+        there = {
+            _channel(n) for row in cells.values() for n, cell in row.items() if cell
+        }
+        some = tuple(n for n in table.columns if _channel(n) in there)
+        table = dataclasses.replace(table, columns=some)
     runs = [row for row in found if row.role == "run"]
     for name in table.columns:
         _judge(name, runs, cells, seed)
@@ -147,6 +150,10 @@ def _measure(column):
     return column.partition(":")[0]
 
 
+def _channel(column):
+    return column.partition(":")[2]
+
+
 def _column(name, features=FEATURES):
     base, _, part = name.partition(":")
     factor = FACTORS[FORMATS[base][0]]
@@ -177,6 +184,8 @@ def _judge(name, runs, cells, seed):
     having = [row for row in runs if cells[row.name][name] is not None]
     if len(having) < 2 or name == "unedited":
         return
+    if _measure(name) in STATISTICS and len({row.channels(name) for row in having}) > 1:
+        return  # they are told in two languages
     sign = 1 if _column(name)["better"] == "up" else -1
     means = {row.name: sign * cells[row.name][name]["mean"] for row in having}
     best = max(having, key=lambda row: means[row.name])
