@@ -19,15 +19,15 @@ SHIFT = 0.035  # of the picture, along each axis
 SCALE = 0.08
 TURN = 0.12  # radians; with all three, no point of the face moves by more than MOVED
 MOVED = 0.12  # of the picture
-BLUR = 1 / 64  # of the picture: standard deviation
-SHARPENING = 250  # per cent; cameras sharpen, renderers do not
-SHRINKING = 0.6  # of the side, before noise and compression
+FOCUS = -0.6, 0.15  # a neighbour's weight: cameras sharpen, renderers do not
+SHRINKING = 0.7  # of the side, before noise and compression
 NOISE = 18  # of 255: standard deviation
 QUALITY = 95, 25  # JPEG
 # How often, at strength 1.
 SURROUNDED = 0.9  # collars, hats, hands, rooms: around the face
 COVERED = 0.4  # and over a part of it
-GREY = 0.1
+GREY = 0.08
+COARSE = 0.5  # colour at half of the resolution
 FACE = 0.5, 0.56, 0.36, 0.42  # an ellipse in aligned pictures: x, y, half axes
 
 
@@ -39,7 +39,7 @@ class Shot:
     focus: ImageFilter.Filter
     gain: Float[np.ndarray, "size size 3"]
     cover: Float[np.ndarray, "size size 3"]  # in levels of 255, added
-    curve: list[int]  # for the levels of red, then green, then blue
+    curve: UInt8[np.ndarray, "256"]  # what becomes of each level
     colours: tuple[float, ...]  # 3 x 4, row by row
     noise: Float[np.ndarray, "small small 3"]
     quality: int
@@ -49,12 +49,12 @@ class Shot:
         self, picture: UInt8[np.ndarray, "size size 3"]
     ) -> UInt8[np.ndarray, "size size 3"]:
         seen = _move(picture, self.jitter).filter(self.focus)
-        lit = np.asarray(seen) * self.gain + self.cover
-        developed = _image(lit).point(self.curve).convert("RGB", self.colours)
+        lit = _bytes(np.asarray(seen) * self.gain + self.cover)
+        developed = Image.fromarray(self.curve[lit]).convert("RGB", self.colours)
         small = developed.resize(self.noise.shape[:2], Image.Resampling.BICUBIC)
+        noisy = Image.fromarray(_bytes(np.asarray(small) + self.noise))
         file = io.BytesIO()
-        kind = dict(quality=self.quality, subsampling=self.subsampling)
-        _image(np.asarray(small) + self.noise).save(file, "JPEG", **kind)
+        noisy.save(file, "JPEG", quality=self.quality, subsampling=self.subsampling)
         large = Image.open(file).resize(seen.size, Image.Resampling.BICUBIC)
         return np.asarray(large)
 
@@ -64,12 +64,8 @@ def draw_shot(rng: np.random.Generator, size: int, strength: float) -> Shot:
     between = lambda low, high: strength * rng.uniform(low, high)
     jitter = _jitter(*(between(-1, 1) for _ in range(4)), size)
     # Renders are flatter, duller and softer than photographs: ranges lean that way.
-    if rng.random() < 0.5:
-        focus = ImageFilter.GaussianBlur(BLUR * size * between(0, 1) * rng.random())
-    else:
-        percent = round(SHARPENING * between(0, 1))
-        focus = ImageFilter.UnsharpMask(rng.uniform(0.6, 1.5), percent, 0)
-    warm, tint = between(-0.2, 0.2), between(-0.08, 0.08)
+    focus = _focus(between(*FOCUS))
+    warm, tint = between(-0.15, 0.25), between(-0.08, 0.08)
     balance = between(-0.2, 0.3) + np.array([warm, tint, -warm])
     patches = rng.normal(0, 0.25, (4, 4, 1)) + rng.normal(0, 0.06, (4, 4, 3))
     gain = _smooth(np.exp(balance + strength * patches), size)
@@ -80,14 +76,14 @@ def draw_shot(rng: np.random.Generator, size: int, strength: float) -> Shot:
         things = tone * np.exp(rng.normal(0, 0.3, (8, 8, 1)))
         cover = gain * share * _smooth(things.clip(0, 255), size)
         gain = gain * (1 - share)
-    side = max(8, round(size * (1 - SHRINKING * max(0, between(-1, 1)))))
+    side = max(8, round(size * (1 - SHRINKING * max(0, between(-2, 1)))))
     grain = _grain(rng, side) * np.float32(NOISE * between(0, 1) * rng.random())
-    curve = _curve(np.exp(between(-0.3, 0.3)), np.exp(between(-0.25, 0.55)))
+    curve = _curve(np.exp(between(-0.3, 0.3)), np.exp(between(-0.2, 0.7)))
     grey = rng.random() < GREY * strength
-    colours = _colours(0.0 if grey else np.exp(between(-0.5, 0.45)))
+    colours = _colours(0.0 if grey else np.exp(between(-0.4, 0.4)))
     best, worst = QUALITY
     quality = round(best + (worst - best) * between(0, 1))
-    subsampling = 2 * int(rng.integers(2))
+    subsampling = 2 * int(rng.random() < COARSE * strength)
     return Shot(jitter, focus, gain, cover, curve, colours, grain, quality, subsampling)
 
 
@@ -108,7 +104,8 @@ def _move(picture, jitter):
     corners = size * np.array([[0, 0, 1, 1], [0, 1, 0, 1]])
     corners = jitter[:, :2] @ corners + jitter[:, 2:]
     margin = 3 + int(max(0, -corners.min(), corners.max() - size))
-    around = np.pad(np.arange(size), margin, "symmetric")
+    place = np.arange(-margin, size + margin)
+    around = np.minimum(np.maximum(place, -1 - place), 2 * size - 1 - place)
     wide = Image.fromarray(picture[around].take(around, axis=1))
     inside = jitter + [[0, 0, margin], [0, 0, margin]]
     return wide.transform(
@@ -119,8 +116,14 @@ def _move(picture, jitter):
     )
 
 
-def _image(levels):
-    return Image.fromarray((levels.clip(0, 255) + 0.5).astype(np.uint8))
+def _focus(weight):
+    """Sharpens where the neighbours' weight is negative."""
+    taps = np.array([weight, 1 - 2 * weight, weight])
+    return ImageFilter.Kernel((3, 3), [*np.outer(taps, taps).ravel()], scale=1)
+
+
+def _bytes(levels):
+    return (levels.clip(0, 255) + 0.5).astype(np.uint8)
 
 
 @functools.cache
@@ -140,6 +143,7 @@ def _smooth(cells, size):
 
 def _cover(rng, size, strength):
     """[size size 1]: 1 where something lies before, or beside, the face; or None."""
+    whole, size = (size, size), size // 2  # edges are soft: half of it is enough
     mask = Image.new("L", (size, size))
     pen = ImageDraw.Draw(mask)
     if rng.random() < SURROUNDED * strength:
@@ -155,8 +159,9 @@ def _cover(rng, size, strength):
         _thing(pen, rng, edge, 0.14 * size)
     if mask.getbbox() is None:
         return None
-    soft = mask.filter(ImageFilter.GaussianBlur(size * rng.uniform(0.002, 0.02)))
-    return np.asarray(soft, np.float32)[..., None] / 255
+    soft = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
+    large = soft.resize(whole, Image.Resampling.BICUBIC)
+    return np.asarray(large, np.float32)[..., None] / 255
 
 
 def _thing(pen, rng, place, reach):
@@ -174,10 +179,10 @@ def _thing(pen, rng, place, reach):
 
 
 def _curve(gamma, contrast):
-    """The same for each colour; contrast turns about the middle."""
+    """Contrast turns about the middle."""
     levels = (np.arange(256) / 255) ** gamma
     levels = (levels - 0.5) * contrast + 0.5
-    return (255 * levels.clip(0, 1)).round().astype(int).tolist() * 3
+    return _bytes(255 * levels)
 
 
 def _colours(saturation):
