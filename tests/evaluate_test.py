@@ -25,6 +25,7 @@ from slider_jax.evaluate import (
     protocols,
     rows,
     slides,
+    tables,
     testset,
     weights,
 )
@@ -170,6 +171,14 @@ def test_films_are_compared_frame_by_frame(test_set, monkeypatch):
     monkeypatch.setattr(films, "film", lambda *_: film)
     of = lambda contender: slides.speak(test_set, contender, JUDGES, PLAN, nothing)
     assert of(CEILING)["values"]["ied"].max() == 0
+    assert of(CEILING)["values"]["pose"].max() == 0
+    seen = JUDGES.identity(frames.truth)
+    photo = JUDGES.identity(film.rest[None])[0]
+    for contender, shown in ((CEILING, seen), (FLOOR, photo[None].repeat(4, 0))):
+        found = of(contender)["values"]
+        np.testing.assert_allclose(found["acd"][0], people.content_distance(shown))
+        distance = people.content_distance_to(shown, photo)
+        np.testing.assert_allclose(found["acd_i"][0], distance)
     floor = of(FLOOR)["values"]["ied"]
     rest = np.repeat(film.rest[None], 4, axis=0)
     truth = ied.ied(*jax.numpy.array([rest, frames.truth])).mean()
@@ -310,9 +319,11 @@ def test_other_data_pairs_or_judges_are_other_parts(test_set):
         evaluate._circumstances(test_set, few, PLAN),
         evaluate._circumstances(test_set, JUDGES, dataclasses.replace(PLAN, pairs=9)),
     ]
+    inception = dataclasses.replace(JUDGES, network="Inception v3, 0123")
+    others.append(evaluate._circumstances(test_set, inception, PLAN))
     ids = {evaluate.key_id(each) for each in (here, *others)}
     batch = dataclasses.replace(PLAN, batch=9)
-    assert len(ids) == 4 and evaluate._circumstances(test_set, JUDGES, batch) == here
+    assert len(ids) == 5 and evaluate._circumstances(test_set, JUDGES, batch) == here
 
 
 def test_real_pairs_set_the_threshold(report):
@@ -339,14 +350,20 @@ def occupied(folder):
         (lambda f: dict(suite="faces"), "Unknown suite 'faces'"),
         (lambda f: dict(data=f), "there is no recipe.json"),
         (lambda f: dict(pairs=1), "--pairs=1 is too few"),
+        (lambda f: dict(features="inception"), "Unknown features 'inception'"),
+        (lambda f: dict(features="vgg19"), "choose vgg16 or inception:FILE"),
+        (lambda f: dict(features=f"inception:{f}/x.pt"), "no file .*x.pt, named by"),
         (occupied, r"holds other files \(mine.txt\)"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_writes_nothing(tmp_path, given, said):
     (tmp_path / "given").mkdir()
     asked = dict(runs=["default"], out=tmp_path / "out", judges=JUDGES)
+    asked |= given(tmp_path / "given")
+    if "features" in asked:
+        asked["judges"] = None
     with pytest.raises((ValueError, OSError), match=said) as error:
-        evaluate.evaluate(**asked | given(tmp_path / "given"))
+        evaluate.evaluate(**asked)
     assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
 
 
@@ -381,6 +398,28 @@ def test_the_script_says_a_mistake_in_one_line_and_exits_2(monkeypatch, capsys):
     monkeypatch.setattr("slider_jax.programs.keep_programs", nothing)
     assert script.main(["--runs=nowhere", "--out=nowhere/report"]) == 2
     assert capsys.readouterr().err == "evaluate: There is no model at nowhere.\n"
+
+
+def test_too_few_pairs_in_a_set_are_said(test_set):
+    held = len(testset.pairs(test_set.paired, seed=0))
+    many = dataclasses.replace(PLAN, pairs=held + 1)
+    parts = dict(transfer={CEILING.name: dict(people=np.arange(9))})
+    (said, _) = evaluate._notes(test_set, [], parts, many)
+    assert said.startswith(f"{held + 1} pairs were asked for; tiny holds {held} ")
+    assert len(evaluate._notes(test_set, [], parts, PLAN)) == 1
+
+
+def test_inception_by_path_is_what_fid_leans_on(tmp_path, monkeypatch):
+    file = tmp_path / "net.pt"
+    file.write_bytes(b"weights")
+    asked = []
+    monkeypatch.setattr(weights.fetch, "is_here", lambda package: False)
+    monkeypatch.setattr(weights.perceptual, "features", asked.append)
+    found = weights.load(fetch_all=False, features=f"inception:{file}")
+    assert asked == [f"inception:{file}"] and found.network.startswith("Inception v3, ")
+    table = tables.Table("x", "x", "", "", ("fid", "lpips"))
+    fid, lpips = tables.fill(table, [], [], 0, features=found.network)["columns"]
+    assert fid["leans_on"] == found.network and lpips["leans_on"] == "LPIPS net"
 
 
 def test_a_run_folder_is_named_and_read(files, monkeypatch):
