@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-# At strength 1, at most, and nothing at strength 0; in between in proportion.
+# At most, at strength 1; less in proportion, and next to nothing at strength 0.
 SHIFT = 0.035  # of the picture, along each axis
 SCALE = 0.08
 TURN = 0.12  # radians; with all three, no point of the face moves by more than MOVED
@@ -77,7 +77,8 @@ def draw_shot(rng: np.random.Generator, size: int, strength: float) -> Shot:
         cover = gain * share * _smooth(things.clip(0, 255), size)
         gain = gain * (1 - share)
     side = max(8, round(size * (1 - SHRINKING * max(0, between(-2, 1)))))
-    grain = _grain(rng, side) * np.float32(NOISE * between(0, 1) * rng.random())
+    grain = _grain(rng, side, 4 * size)
+    grain = grain * np.float32(NOISE * between(0, 1) * rng.random())
     curve = _curve(np.exp(between(-0.3, 0.3)), np.exp(between(-0.2, 0.7)))
     grey = rng.random() < GREY * strength
     colours = _colours(0.0 if grey else np.exp(between(-0.4, 0.4)))
@@ -193,16 +194,16 @@ def _colours(saturation):
 
 
 @functools.cache
-def _noise(clumped):
-    """[h w 3] of unit variance, grey and coloured: to cut pieces out of."""
+def _noise(whole, clumped):
+    """[whole whole 3] of unit variance, grey and coloured: to cut pieces out of."""
     rng = np.random.default_rng(0)
-    grain = rng.standard_normal((512, 512, 3), np.float32)
+    grain = rng.standard_normal((whole, whole, 3), np.float32)
     grain = 0.8 * grain[..., :1] + 0.6 * grain
     if clumped:
         grain = ndimage.gaussian_filter(grain, (0.8, 0.8, 0))
     return grain / grain.std()
 
 
-def _grain(rng, side):
-    y, x = rng.integers(512 - side, size=2)
-    return _noise(bool(rng.integers(2)))[y : y + side, x : x + side]
+def _grain(rng, side, whole):
+    y, x = rng.integers(whole - side, size=2)
+    return _noise(whole, bool(rng.integers(2)))[y : y + side, x : x + side]
