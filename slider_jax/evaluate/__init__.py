@@ -22,6 +22,7 @@ from slider_jax.evaluate import (
     films,
     page,
     pictures,
+    plots,
     protocols,
     rows,
     tables,
@@ -82,6 +83,7 @@ def evaluate(
         if parts[table.part] or table.part != "speak"
     ]
     drawn = pictures.draw(test, contenders, parts, plan)
+    drawn += plots.draw(contenders, found)
     report = dict(
         title="slider_jax on open_faces",
         suite=suite,
@@ -98,7 +100,10 @@ def evaluate(
             if c.role == "run"
         ],
         tables=found,
-        pictures=[dict(title=d.title, caption=d.caption, file=d.file) for d in drawn],
+        pictures=[
+            dict(title=d.title, caption=d.caption, file=d.file, table=d.table)
+            for d in drawn
+        ],
     )
     report = plain(report)
     page.write(out, report, drawn)

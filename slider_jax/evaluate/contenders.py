@@ -38,6 +38,7 @@ class Contender:
     speaks: bool = False
     group: str = ""
     about: dict[str, Any] = dataclasses.field(default_factory=dict)
+    log: pathlib.Path | None = None  # metrics.jsonl of its training
 
     def answer(self, images: Pictures, wanted: Wanted) -> Pictures:
         """The edits as they would be saved: rounded to bytes."""
@@ -77,7 +78,10 @@ def load(paths: Sequence[str], size: int) -> list[Contender]:
             )
     names = _names(paths)
     return [
-        contender(name, model, config=_config(path))
+        dataclasses.replace(
+            contender(name, model, config=_config(path)),
+            log=pathlib.Path(path, "metrics.jsonl"),
+        )
         for name, path, model in zip(names, paths, models, strict=True)
     ]
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from slider_jax import files
+from slider_jax.evaluate import layout
 from slider_jax.evaluate.pictures import Picture
 
 FILES = ("index.html", "report.md", "report.json")
+TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 NOTHING = "–"
 READING = (
     "Arrows say which way is better. [a, b] is the 95 % interval of a mean, by the "
@@ -26,9 +28,10 @@ def write(out: pathlib.Path, report: dict[str, Any], drawn: Sequence[Picture]) -
     (out / "pictures").mkdir(parents=True, exist_ok=True)
     for picture in drawn:
         with files.whole(out / "pictures" / picture.file) as scratch:
-            scratch.write_bytes(picture.png)
+            scratch.write_bytes(picture.content)
     sources = {
-        p.file: f"data:image/png;base64,{base64.b64encode(p.png).decode()}"
+        p.file: f"data:{TYPES[pathlib.Path(p.file).suffix]};base64,"
+        + base64.b64encode(p.content).decode()
         for p in drawn
     }
     texts = (to_html(report, sources), to_markdown(report))
@@ -41,12 +44,15 @@ def write(out: pathlib.Path, report: dict[str, Any], drawn: Sequence[Picture]) -
 def to_markdown(report: dict[str, Any]) -> str:
     lines = [f"# {report['title']}", "", summary(report), "", READING, ""]
     lines += [f"- {note}" for note in report["notes"]]
+    beside = lambda table: [p for p in report["pictures"] if p["table"] == table]
     for table in report["tables"]:
         lines += ["", *markdown_table(table)]
+        for picture in beside(table["id"]):
+            lines += ["", _markdown_picture(picture)]
     lines += ["", "## Pictures"]
-    for picture in report["pictures"]:
+    for picture in beside(""):
         lines += ["", f"### {picture['title']}", "", picture["caption"], ""]
-        lines += [f"![{picture['title']}](pictures/{picture['file']})"]
+        lines += [_markdown_picture(picture)]
     lines += ["", "## Runs", ""]
     for run in report["runs"]:
         about = json.dumps(run["about"], indent=1, ensure_ascii=False)
@@ -55,10 +61,14 @@ def to_markdown(report: dict[str, Any]) -> str:
     return "\n".join([*lines, "## Made by", "", "```", made, "```", ""])
 
 
+def _markdown_picture(picture):
+    return f"![{picture['title']}](pictures/{picture['file']})"
+
+
 def markdown_table(table: dict[str, Any]) -> list[str]:
     """With its heading, notes, and ratios: the paper's, and ours apart from them."""
     lines = [f"## {table['title']}", "", table["caption"], ""]
-    heads, body = _grid(table)
+    heads, body = layout.grid(table)
     if body:
         lines += [_line(["", *(_head(h) for h in heads)])]
         lines += [_line(["---"] * (1 + len(heads)))]
@@ -70,60 +80,13 @@ def markdown_table(table: dict[str, Any]) -> list[str]:
     lines += ["", *(f"- {note}" for note in table["notes"])] if table["notes"] else []
     if not body and not table["notes"]:
         lines += [f"Not measured: {table['absent']}."]
-    if lean := _leans(table):
+    if lean := layout.leans(table):
         lines += ["", lean]
-    for words, ratios in _ratios(table):
+    for words, ratios in layout.ratios(table):
         lines += ["", f"{words}:", "", _line(["", *ratios["columns"]])]
         lines += [_line(["---"] * (1 + len(ratios["columns"])))]
         lines += [_line([name, *values]) for name, values in ratios["rows"].items()]
     return lines
-
-
-def _grid(table):
-    """Heads, and (label, cells with the role of who is in them) of every line."""
-    heads, labels = table["columns"], table["rows"]
-    if not heads or not labels:
-        return heads, []
-    if table["down"]:
-        return _grid_by_channel(heads, labels)
-    return heads, [(row, [(c, row["role"]) for c in row["cells"]]) for row in labels]
-
-
-def _grid_by_channel(columns, rows):
-    """A line for each channel; in it every row's measures, side by side."""
-    at: dict[str, dict[str, int]] = {}
-    measures = {}
-    for i, column in enumerate(columns):
-        measure, _, channel = column["measure"].partition(":")
-        at.setdefault(channel, {})[measure] = i
-        measures[measure] = column
-    heads = [
-        dict(column, title=f"{row['name']}: {column['name']}")
-        for row in rows
-        for column in measures.values()
-    ]
-    body = []
-    for channel, places in at.items():
-        cells = [
-            (row["cells"][places[m]], row["role"]) for row in rows for m in measures
-        ]
-        body.append((dict(name=channel, role="run"), cells))
-    return heads, body
-
-
-def _ratios(table):
-    """(what they are, the ratios): the paper's own first."""
-    found = []
-    if paper := table["paper"]:
-        words = (
-            f"The paper's own numbers, as ratios to {paper['base']} "
-            f"({paper['source']}; other data and judges)"
-        )
-        found += [(words, paper)]
-    if ours := table["ours"]:
-        words = f"Ours, measured above, as ratios to the run {ours['base']}"
-        found += [(words, ours)]
-    return found
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -154,17 +117,6 @@ def _head(one):
         return one["name"] if one["role"] == "run" else f"*{one['name']}*"
     unit = f" ({one['unit']})" if one["unit"] else ""
     return f"{one['title']} {one['arrow']}{unit}"
-
-
-def _leans(table):
-    leaning: dict[str, list[str]] = {}
-    for column in table["columns"]:
-        if column["leans_on"]:
-            name = column["name"]
-            titles = leaning.setdefault(column["leans_on"], [])
-            titles += [name] * (name not in titles)
-    parts = [f"{', '.join(titles)} ({net})" for net, titles in leaning.items()]
-    return "These lean on a network: " + "; ".join(parts) + "." if parts else ""
 
 
 def _line(cells):
@@ -218,14 +170,17 @@ def to_html(report: dict[str, Any], sources: dict[str, str]) -> str:
     parts += [f'<p class="faint">{e(READING)}</p>']
     if notes := report["notes"]:
         parts += [f'<section class="notes">{_list(notes)}</section>']
-    parts += [_html_table(table) for table in report["tables"]]
-    figures = [
-        f"<figure><figcaption><h3>{e(p['title'])}</h3>"
-        f'<span class="faint">{e(p["caption"])}</span></figcaption>'
-        f'<img alt="{e(p["title"])}" src="{sources[p["file"]]}"></figure>'
-        for p in report["pictures"]
-    ]
-    parts += ['<section><h2>Pictures</h2><div class="figures">', *figures]
+    figures: dict[str, list[str]] = {}
+    for p in report["pictures"]:
+        figures.setdefault(p["table"], []).append(
+            f"<figure><figcaption><h3>{e(p['title'])}</h3>"
+            f'<span class="faint">{e(p["caption"])}</span></figcaption>'
+            f'<img alt="{e(p["title"])}" src="{sources[p["file"]]}"></figure>'
+        )
+    for table in report["tables"]:
+        parts += ["<section>", *_html_table(table)]
+        parts += [*figures.get(table["id"], []), "</section>"]
+    parts += ['<section><h2>Pictures</h2><div class="figures">', *figures[""]]
     parts += ["</div></section>"]
     parts += ["<section><h2>Runs, and how this was made</h2>"]
     made = [(f"{run['name']} ({run['id']})", run["about"]) for run in report["runs"]]
@@ -245,9 +200,9 @@ def to_html(report: dict[str, Any], sources: dict[str, str]) -> str:
 
 def _html_table(table):
     e = html.escape
-    parts = [f"<section><h2>{e(table['title'])}</h2>"]
+    parts = [f"<h2>{e(table['title'])}</h2>"]
     parts += [f'<p class="faint">{e(table["caption"])}</p>']
-    heads, body = _grid(table)
+    heads, body = layout.grid(table)
     if body:
         kind = "scroll tall" if table["down"] else "scroll"
         top = "".join(f"<th>{_html_head(head)}</th>" for head in heads)
@@ -260,9 +215,9 @@ def _html_table(table):
     elif not table["notes"]:
         parts += [f"<p>Not measured: {e(table['absent'])}.</p>"]
     parts += [_list(table["notes"])] if table["notes"] else []
-    if lean := _leans(table):
+    if lean := layout.leans(table):
         parts += [f'<p class="faint">{e(lean)}</p>']
-    for words, ratios in _ratios(table):
+    for words, ratios in layout.ratios(table):
         heads = "".join(f"<th>{e(c)}</th>" for c in ratios["columns"])
         rows = "".join(
             f"<tr><td>{e(name)}</td>" + "".join(f"<td>{v}</td>" for v in values)
@@ -273,7 +228,7 @@ def _html_table(table):
             f'<div class="scroll"><table><tr><th></th>{heads}</tr>{rows}</table></div>'
             "</div>"
         ]
-    return "\n".join([*parts, "</section>"])
+    return parts
 
 
 def _html_head(one):

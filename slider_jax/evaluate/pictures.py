@@ -37,7 +37,8 @@ class Picture:
     title: str
     caption: str
     file: str  # under `pictures`
-    png: bytes
+    content: bytes
+    table: str = ""  # it stands beside that
 
 
 def draw(

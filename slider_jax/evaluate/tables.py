@@ -82,6 +82,7 @@ def fill(
         for name, cell in some.items():
             if cell is not None:
                 cell["text"] = text(name, cell)
+                cell["factor"] = FORMATS[_measure(name)][0]
     notes = _missing(table, here) + _beside_floor(table, found, cells, seed)
     paper = PAPER.get(table.id)
     return dict(
