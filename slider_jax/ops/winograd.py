@@ -119,9 +119,7 @@ def _correlate_kernel(x, dy, r, m):
 
 def _fold(x):
     """2x2 pixels become channels: [b, h, w, c] -> [b, h/2, w/2, 4c]."""
-    b, h, w, c = x.shape
-    x = x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(b, h // 2, w // 2, 4 * c)
+    return jnp.concatenate([x[:, i::2, j::2] for i in range(2) for j in range(2)], 3)
 
 
 def _unfold(x):
