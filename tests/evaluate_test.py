@@ -4,7 +4,6 @@ Judges are stand-ins, runs are tiny, the test people those of the tiny set.
 """
 
 import dataclasses
-import importlib.util
 import json
 import re
 
@@ -12,7 +11,6 @@ import jax
 import numpy as np
 import pytest
 import small_editor
-import small_shell
 from open_faces_test import RECIPE
 from open_faces_test import rows as drawn
 
@@ -25,7 +23,6 @@ from slider_jax.evaluate import (
     protocols,
     rows,
     slides,
-    tables,
     testset,
     weights,
 )
@@ -295,7 +292,9 @@ def test_json_markdown_and_html_say_the_same(report):
 def test_pictures_are_chosen_by_rule_and_lie_beside_the_page(report):
     found, out = report
     named = [picture["file"] for picture in found["pictures"]]
-    assert named[0] == "random.png" and len(named) == 1 + 3
+    assert named[0] == "random.png" and len(named) == 1 + 3 + 3
+    beside = {p["table"] for p in found["pictures"] if p["file"].endswith(".svg")}
+    assert beside == {"transfer", "expressions", "units"}
     assert {p.name for p in (out / "pictures").iterdir()} == set(named)
     assert {p.name for p in out.iterdir()} == {*page.FILES, "parts", "pictures"}
 
@@ -335,71 +334,6 @@ def test_real_pairs_set_the_threshold(report):
     assert people.Threshold(0.5, 1.0)._asdict().keys() <= found["real_pairs"].keys()
 
 
-def occupied(folder):
-    (folder / "mine.txt").write_text("")
-    return dict(out=folder)
-
-
-@pytest.mark.parametrize(
-    "given, said",
-    [
-        (lambda f: dict(runs=[]), "Name at least one run"),
-        (lambda f: dict(runs=["nowhere"]), "no model at nowhere"),
-        (lambda f: dict(runs=[str(f)]), "has no run.json"),
-        (lambda f: dict(runs=["default", "default"]), "named twice"),
-        (lambda f: dict(suite="faces"), "Unknown suite 'faces'"),
-        (lambda f: dict(data=f), "there is no recipe.json"),
-        (lambda f: dict(pairs=1), "--pairs=1 is too few"),
-        (lambda f: dict(features="inception"), "Unknown features 'inception'"),
-        (lambda f: dict(features="vgg19"), "choose vgg16 or inception:FILE"),
-        (lambda f: dict(features=f"inception:{f}/x.pt"), "no file .*x.pt, named by"),
-        (occupied, r"holds other files \(mine.txt\)"),
-    ],
-)
-def test_a_mistake_is_one_sentence_and_writes_nothing(tmp_path, given, said):
-    (tmp_path / "given").mkdir()
-    asked = dict(runs=["default"], out=tmp_path / "out", judges=JUDGES)
-    asked |= given(tmp_path / "given")
-    if "features" in asked:
-        asked["judges"] = None
-    with pytest.raises((ValueError, OSError), match=said) as error:
-        evaluate.evaluate(**asked)
-    assert "\n" not in str(error.value) and not (tmp_path / "out").exists()
-
-
-def test_a_set_of_another_size_or_without_test_people_is_refused(tmp_path):
-    open_faces.generate(tmp_path / "small", RECIPE, drawn)
-    with pytest.raises(ValueError, match="edits faces of 64 pixels, .* holds 8"):
-        evaluate.evaluate(["default"], tmp_path / "out", data=tmp_path / "small")
-    few = dataclasses.replace(RECIPE, identities=5)
-    open_faces.generate(tmp_path / "few", few, drawn)
-    with pytest.raises(ValueError, match="no pairs of test people"):
-        evaluate.evaluate(["default"], tmp_path / "out", data=tmp_path / "few")
-
-
-def test_the_command_passes_all_on(monkeypatch, capsysbinary):
-    asked = []
-    monkeypatch.setattr(evaluate, "evaluate", lambda *a, **k: asked.append((a, k)))
-    monkeypatch.setattr("slider_jax.programs.keep_programs", nothing)
-    words = "--runs a,b --out r --pairs 7 --fast --seed 2".split()
-    code, said, _ = small_shell.run(monkeypatch, capsysbinary, "evaluate", *words)
-    assert code == 0 and b"r/index.html" in said
-    (runs, out), options = asked[0]
-    assert runs == ["a", "b"] and str(out) == "r"
-    expected = dict(pairs=7, fast=True, seed=2, suite="open_faces", data=None)
-    assert options == expected | dict(fetch=False, features="vgg16")
-
-
-def test_the_script_says_a_mistake_in_one_line_and_exits_2(monkeypatch, capsys):
-    path = FOLDER.parents[1] / "launch" / "evaluate.py"
-    spec = importlib.util.spec_from_file_location("launch_evaluate", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    monkeypatch.setattr("slider_jax.programs.keep_programs", nothing)
-    assert script.main(["--runs=nowhere", "--out=nowhere/report"]) == 2
-    assert capsys.readouterr().err == "evaluate: There is no model at nowhere.\n"
-
-
 def test_too_few_pairs_in_a_set_are_said(test_set):
     held = len(testset.pairs(test_set.paired, seed=0))
     many = dataclasses.replace(PLAN, pairs=held + 1)
@@ -407,19 +341,6 @@ def test_too_few_pairs_in_a_set_are_said(test_set):
     (said, _) = evaluate._notes(test_set, [], parts, many)
     assert said.startswith(f"{held + 1} pairs were asked for; tiny holds {held} ")
     assert len(evaluate._notes(test_set, [], parts, PLAN)) == 1
-
-
-def test_inception_by_path_is_what_fid_leans_on(tmp_path, monkeypatch):
-    file = tmp_path / "net.pt"
-    file.write_bytes(b"weights")
-    asked = []
-    monkeypatch.setattr(weights.fetch, "is_here", lambda package: False)
-    monkeypatch.setattr(weights.perceptual, "features", asked.append)
-    found = weights.load(fetch_all=False, features=f"inception:{file}")
-    assert asked == [f"inception:{file}"] and found.network.startswith("Inception v3, ")
-    table = tables.Table("x", "x", "", "", ("fid", "lpips"))
-    fid, lpips = tables.fill(table, [], [], 0, features=found.network)["columns"]
-    assert fid["leans_on"] == found.network and lpips["leans_on"] == "LPIPS net"
 
 
 def test_a_run_folder_is_named_and_read(files, monkeypatch):

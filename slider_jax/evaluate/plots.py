@@ -34,8 +34,8 @@ def draw(contenders: Sequence[Contender], tables: Sequence[dict]) -> list[Pictur
         found.append(
             Picture(
                 "Losses while training",
-                "Of every run that has a metrics.jsonl, each over its own steps; an "
-                "axis leaves out the highest and the lowest fiftieth.",
+                "Of every run that has a metrics.jsonl, by step. Ranges leave out the "
+                "highest and the lowest fiftieth.",
                 "losses.svg",
                 losses(curves).encode(),
             )
@@ -124,7 +124,7 @@ def losses(curves: dict[str, list[dict[str, Any]]]) -> str:
         ]
     top = 18 * len(colour) + 12
     for i, name in enumerate(names):
-        left, up = (PANEL + 16) * (i % across), top + (HIGH + 40) * (i // across)
+        left, up = 4 + (PANEL + 16) * (i % across), top + (HIGH + 40) * (i // across)
         parts += [
             f'<g transform="translate({left} {up})">',
             *_panel(name, curves, colour),
@@ -150,8 +150,7 @@ def _panel(name, curves, colour) -> Iterator[str]:
             f'<polyline points="{path}" fill="none" stroke="{colour[run]}" '
             'stroke-width="1.4"/>'
         )
-    yield _text(3, 27, f"{high:.3g}", "start", FAINT)
-    yield _text(3, 12 + HIGH, f"{low:.3g}", "start", FAINT)
+    yield _text(0, 29 + HIGH, f"{low:.3g} to {high:.3g}", "start", FAINT)
     yield _text(PANEL, 29 + HIGH, f"step {last:g}", "end", FAINT)
 
 
