@@ -69,12 +69,20 @@ def test_the_command_passes_all_on(monkeypatch, capsysbinary):
     assert options == expected | dict(fetch=False, features="vgg16")
 
 
-def test_the_script_says_a_mistake_in_one_line_and_exits_2(monkeypatch, capsys):
+def test_the_script_passes_all_on_and_says_a_mistake_in_one_line(monkeypatch, capsys):
     path = FOLDER.parents[1] / "launch" / "evaluate.py"
     spec = importlib.util.spec_from_file_location("launch_evaluate", path)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     monkeypatch.setattr("slider_jax.programs.keep_programs", nothing)
+    asked = []
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "evaluate", lambda *a, **k: asked.append((a, k)))
+        assert script.main(["--runs=a,b", "--out=r"]) == 0
+    expected = dict(pairs=200, fast=False, seed=0, suite="open_faces", data=None)
+    expected |= dict(fetch=False, features="vgg16")
+    assert asked == [((["a", "b"], "r"), expected)]
+    capsys.readouterr()
     assert script.main(["--runs=nowhere", "--out=nowhere/report"]) == 2
     assert capsys.readouterr().err == "evaluate: There is no model at nowhere.\n"
 

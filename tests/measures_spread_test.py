@@ -1,5 +1,7 @@
 """How sure a mean is: SciPy's bootstrap and permutations, and people drawn whole."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -108,6 +110,13 @@ def test_a_better_correlation_is_told_from_a_worse_and_not_from_its_like():
     worse[:, 4] += 40  # of y, noise that x knows nothing of
     assert spread.significance_of(sums, worse, r, seed=0) < 0.01
     assert spread.significance_of(sums, sums, r, seed=0) == 1
+    every = np.array(list(itertools.product((0, 1), repeat=8)))[:, :, None]
+    ours, theirs = sums[:8], sums[8:16]
+    swap = lambda i: r((np.where(i, ours, theirs)).sum(axis=1))
+    chance = np.abs(swap(every) - swap(1 - every))
+    exact = (chance >= chance[0] * (1 - 1e-9)).mean()
+    found = spread.significance_of(ours, theirs, r, seed=0)
+    np.testing.assert_allclose(found, exact, atol=0.03)
     means = lambda both: both[..., 0] / both[..., 1]
     a, b = draw(20), draw(20, 1) * 1.3
     both = [np.stack([v, np.ones(20)], axis=1) for v in (a, b)]

@@ -44,6 +44,7 @@ def people(blind=()):
     worn = np.hstack([intensities(table["sliders"]), expression])
     face = WIDTH * reference_landmarks()
     face = face + rng.normal(0, 0.05, (PEOPLE, 68, 2))[identity]
+    face = face + rng.normal(0, 9, (PEOPLE, 1, 2))[identity]  # nobody sits alike
     move = rng.normal(size=(47, 68 * 2))
     # Eyes move too, but a face at rest is what distances are measured by.
     points = face + (worn @ move).reshape(-1, 68, 2)
