@@ -99,8 +99,9 @@ TABLES = (
         "is nothing to align. Means over the frames of a film, then over films. Runs "
         "without speech are told the same movement by expression components alone. ACD "
         "is the mean distance of a film's frames to each other by the judge of "
-        "identity, ACD-I that to the face it was made from: the ground truth has the "
-        "least that a face which moves can have.",
+        "identity, ACD-I that to the face it was made from. Both are 0 for a face that "
+        "stands still, and grow with all that moves: the ground truth says how far is "
+        "right.",
         (*PIXELS, "landmarks", "pose", "acd", "acd_i"),
         against_floor=(*PIXELS, "landmarks"),
     ),
