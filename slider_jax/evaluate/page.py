@@ -15,12 +15,12 @@ FILES = ("index.html", "report.md", "report.json")
 TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
 NOTHING = "–"
 READING = (
-    "Arrows say which way is better. [a, b] is the 95 % interval of a mean, or of what "
-    "is made of sums over faces, such as a correlation, by the bootstrap over people; "
-    "± is the standard deviation over seeds. Of several runs the best is bold, on green "
-    "where it is shown to be better than each other; ≈ marks those that it was not "
-    "shown to differ from (p ≥ .05, signs of whole people flipped, or their sums "
-    "swapped)."
+    "Arrows say which way is better. [a, b] is the 95 % interval of a mean, or of "
+    "what is made of sums over faces, such as a correlation, by the bootstrap over "
+    "people; ± is the standard deviation over seeds. Of several runs the best is "
+    "bold, on green where it is shown to be better than each other; ≈ marks those "
+    "that it was not shown to differ from (p ≥ .05, signs of whole people flipped, or "
+    "their sums swapped)."
 )
 
 
