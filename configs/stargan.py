@@ -13,12 +13,17 @@ configs/slidergan.py, so that all see as many faces.
 import ml_collections
 from ml_collections import config_dict
 
-VARIANTS = ("full", "demo", "tiny", "gpu")
+VARIANTS = ("full", "small", "demo", "tiny", "gpu")
 
 
 def get_config(variant: str = "full") -> ml_collections.ConfigDict:
-    if variant not in VARIANTS:
-        raise ValueError(f"Unknown variant {variant!r}; choose from {VARIANTS}.")
+    asked = variant.split(",")
+    for name in asked:
+        if name not in VARIANTS:
+            raise ValueError(
+                f"Unknown variant {name!r}; choose from {VARIANTS}, or some of them "
+                "with commas."
+            )
 
     config = ml_collections.ConfigDict()
     config.seed = 0
@@ -68,11 +73,24 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config.keep = 3  # checkpoints
     config.samples = 4  # rows of each block of a sheet
 
-    if variant == "gpu":
+    if "small" in asked:  # the networks, steps and batches of SliderGAN's
+        config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
+        config.data.update(n_critic=2, cache=True)
+        config.learning_rate = dict(critic=1e-3, generator=2e-4)
+        config.ema_decay = 0.99
+        none = dict.fromkeys(weights["generator"], 0.0)
+        reading = phase("unpaired", 0, dict(weights, generator=none))
+        reading.name = "reading"
+        reading.weights.critic.update(adversarial=0.0, gradient_penalty=0.0)
+        config.phases = (reading, *config.phases)
+        for p, steps in zip(config.phases, (2000, 600, 300), strict=True):
+            p.steps = steps
+        config.every = dict(log=20, samples=100, checkpoint=100)
+    if "gpu" in asked:
         config.model.dtype = "bfloat16"
         config.data.update(batch_size=64, workers=8)
         config.learning_rate = dict(critic=2e-4, generator=2e-4)
-    if variant == "demo":  # the networks, steps and batches of SliderGAN's
+    if "demo" in asked:  # the networks, steps and batches of SliderGAN's
         config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
         config.model.update(mapped=True, added=True, distance="squared")
         config.data.update(folder="tiny", batch_size=8, n_critic=1, cache=True)
@@ -80,7 +98,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.ema_decay = 0.98
         config.phases[0].steps, config.phases[1].steps = 750, 50
         config.every = dict(log=20, samples=100, checkpoint=200)
-    if variant == "tiny":  # for tests
+    if "tiny" in asked:  # for tests
         config.model.update(size=64, width=2, blocks=1, depth=4)
         config.data.update(folder="tiny", batch_size=8, n_critic=1)
         config.phases[0].steps, config.phases[1].steps = 4, 4

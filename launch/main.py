@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
 def workdir() -> pathlib.Path:
     """`--workdir`, or runs/slidergan-demo for configs/slidergan.py:demo."""
     path, _, variant = flags.FLAGS["config"].config_filename.partition(":")
-    name = "-".join(filter(None, [pathlib.Path(path).stem, variant]))
+    name = "-".join(filter(None, [pathlib.Path(path).stem, variant.replace(",", "-")]))
     return pathlib.Path(_WORKDIR.value or pathlib.Path("runs", name))
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -105,29 +105,39 @@ def plan(config: ConfigDict) -> tuple[Phase, ...]:
 def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
     """Of the losses of a phase, by player and name.
 
-    What no phase trains has no weight; what another one does may have 0, so that all
-    phases share one program.
+    A player with no weight but 0 rests, and the other has its own losses only. All
+    other phases share one program: what none of them trains has no weight, what another
+    one does may have 0.
     """
     phases = [phase.weights.to_dict() for phase in config.phases]
-    weights = phases[number]
     if config.identity == "none":
-        weights["generator"].pop("identity", None)
+        for phase in phases:
+            phase["generator"].pop("identity", None)
+    learns = lambda phase, player: any(phase[player].values())
+    mine = phases[number]
+    if not all(learns(mine, player) for player in PLAYERS):
+        return {p: {k: w for k, w in mine[p].items() if w} or None for p in PLAYERS}
+    whole = [p for p in phases if all(learns(p, player) for player in PLAYERS)]
     return {
         player: {
-            name: weight if any(p[player].get(name) for p in phases) else None
+            name: weight if any(p[player].get(name) for p in whole) else None
             for name, weight in named.items()
         }
-        for player, named in weights.items()
+        for player, named in mine.items()
     }
 
 
-def make_optimizers(config: ConfigDict, steps: int) -> dict[str, Any]:
-    """Adam for each player, over all phases: nothing restarts between them."""
-    updates = dict(critic=steps * config.data.n_critic, generator=steps)
+def make_optimizers(config: ConfigDict, phases: Sequence[Phase]) -> dict[str, Any]:
+    """Adam for each player, over all phases in which it learns: nothing restarts."""
+    often = dict(critic=config.data.n_critic, generator=1)
+    steps = {
+        player: sum(p.last - p.first for p in phases if p.weights[player] is not None)
+        for player in PLAYERS
+    }
     return {
         player: adam(
             config.learning_rate[player],
-            updates=updates[player],
+            updates=steps[player] * often[player],
             constant=config.constant,
         )
         for player in PLAYERS
@@ -154,7 +164,7 @@ def frozen(config: ConfigDict) -> dict[str, Any]:
 def compile_step(
     config: ConfigDict, system: Any, optimizers: Any, strategy: Any
 ) -> Callable:
-    """One program for all phases."""
+    """One program for all phases in which the same players learn."""
     unroll = config.unroll
     return strategy.compile(
         make_step(

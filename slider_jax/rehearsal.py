@@ -75,7 +75,7 @@ class _Rehearsal:
         config = self.asked
         prepare.check(config)
         self.system = systems.create(config.system, **config.model)
-        self.optimizers = prepare.make_optimizers(config, 1)
+        self.optimizers = prepare.make_optimizers(config, ())
         self.frozen = prepare.frozen(config)
         self.batches = _batches(config)
         one = jax.tree.map(lambda x: _shape(x.shape[1:], x.dtype), self.batches)
@@ -142,11 +142,11 @@ class _Rehearsal:
         config = self.asked
         self.strategy = parallel.STRATEGIES[config.parallel]
         # As in training, so that the program is found in the cache then.
-        optimizers = prepare.make_optimizers(config, self.phases[-1].last)
+        optimizers = prepare.make_optimizers(config, self.phases)
         step = prepare.compile_step(config, self.system, optimizers, self.strategy)
         start = time.perf_counter()
         self.program = step.lower(
-            self.state, self._shared(), self.phases[0].weights
+            self.state, self._shared(), self.phases[-1].weights
         ).compile()
         self.estimates["compile_seconds"] = time.perf_counter() - start
         device, need = jax.local_devices()[0], _bytes(self.program)
@@ -175,12 +175,15 @@ class _Rehearsal:
         return self.asked.data.cache * faces * size * size * 3
 
     def time(self):
-        """Of real steps on real data, the fastest; saving and pictures come on top."""
+        """Of real steps on real data, the fastest; saving and pictures come on top.
+
+        They are the last phase's: one in which a player rests is over sooner.
+        """
         config, strategy = self.asked, self.strategy
         state = prepare.first_state(config, self.system, self.optimizers)
         state = strategy.replicate(state)
-        phase = self.phases[0]
-        batches = prepare.stream(config, phase, 0)
+        phase = self.phases[-1]
+        batches = prepare.stream(config, phase, phase.first)
         seconds = []
         for _ in range(1 + ROUNDS):
             start = time.perf_counter()

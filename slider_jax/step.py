@@ -14,7 +14,9 @@ from slider_jax.systems.base import Losses, Params, System
 
 PLAYERS = ("critic", "generator")
 Metrics = dict[str, Float[Array, ""]]
-Weights = dict[str, float | Float[Array, ""] | None]  # None: watched, not trained
+# Of one player's losses; a loss of weight None is watched, not trained. A player
+# whose weights are None rests.
+Weights = dict[str, float | Float[Array, ""] | None] | None
 
 
 @struct.dataclass
@@ -73,6 +75,8 @@ def make_step(
     """Returns the pure function `(state, batches, weights) -> (state, metrics)`.
 
     `weights` are those of the losses, by player: other numbers need no other program.
+    A player that rests is not in the `params` that the system is given, so a critic
+    that only learns to read needs no edits.
     Every leaf of `batches` has shape [n_critic, batch, ...]: one slice per critic
     update. The generator learns from the last slice, as in StarGAN's solver.
     Randomness is a function of (seed, step, example): a resumed run repeats it.
@@ -84,12 +88,15 @@ def make_step(
     def update(player, losses_fn, weights, state, batch, key):
         """One gradient step for one player; the other's parameters stay put."""
         keys = example_keys(key, batch.image.shape[0], axis_name)
+        playing = {
+            k: v for k, v in state.params.items() if weights.get(k, {}) is not None
+        }
 
         def objective(player_params):
-            params = state.params | {player: player_params}
+            params = playing | {player: player_params}
             losses = losses_fn(params, batch, keys, batch_mean)
             means = {name: loss.mean() for name, loss in losses.items()}
-            total = weighted_sum(weights, means)
+            total = weighted_sum(weights[player], means)
             return total, means | {"total": total}
 
         grads, means = jax.grad(objective, has_aux=True)(state.params[player])
@@ -112,23 +119,31 @@ def make_step(
         *critic_keys, generator_key = jax.random.split(key, n_critic + 1)
 
         def critic_update(state, batch_and_key):
-            losses = system.critic_losses, weights["critic"]
-            return update("critic", *losses, state, *batch_and_key)
+            return update(
+                "critic", system.critic_losses, weights, state, *batch_and_key
+            )
 
-        state, critic_metrics = jax.lax.scan(
-            critic_update, state, (batches, jnp.stack(critic_keys)), unroll=unroll
-        )
-        last = jax.tree.map(lambda x: x[-1], batches)
-        losses = system.generator_losses, weights["generator"]
-        state, generator_metrics = update(
-            "generator", *losses, state, last, generator_key
-        )
-        # Slower and slower: a mean over the last tenth at first, which forgets the
-        # random start, then over the last 1 / (1 - ema_decay) steps.
-        decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
-        ema = optax.incremental_update(state.params["generator"], state.ema, 1 - decay)
-        state = state.replace(step=state.step + 1, ema=ema)
-        return state, jax.tree.map(jnp.mean, critic_metrics) | generator_metrics
+        metrics = {}
+        if weights["critic"] is not None:
+            state, each = jax.lax.scan(
+                critic_update, state, (batches, jnp.stack(critic_keys)), unroll=unroll
+            )
+            metrics |= jax.tree.map(jnp.mean, each)
+        if weights["generator"] is not None:
+            last = jax.tree.map(lambda x: x[-1], batches)
+            losses = system.generator_losses
+            state, its = update(
+                "generator", losses, weights, state, last, generator_key
+            )
+            metrics |= its
+            # Slower and slower: a mean over the last ninth at first, which forgets the
+            # random start, then over the last 1 / (1 - ema_decay) steps.
+            decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+            ema = optax.incremental_update(
+                state.params["generator"], state.ema, 1 - decay
+            )
+            state = state.replace(ema=ema)
+        return state.replace(step=state.step + 1), metrics
 
     return step
 

@@ -37,7 +37,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     prepare.check(config)
     phases = prepare.plan(config)
     system = systems.create(config.system, **config.model)
-    optimizers = prepare.make_optimizers(config, phases[-1].last)
+    optimizers = prepare.make_optimizers(config, phases)
     described = json.loads(config.to_json_best_effort()) | {
         "data_sha256": data_hash(prepare.folder(config))
     }
@@ -104,11 +104,13 @@ class _Run:
             self.bar.update()
             stopping = asked_to_stop(step)
             saving = step % every.checkpoint == 0 or step == phase.last or stopping
-            due = step if step % every.log == 0 else None
+            # No mean is over two phases: in one of them a player may rest.
+            due = step if step % every.log == 0 or step == phase.last else None
             if due and saving:  # what is saved has been logged
                 self.log(due, phase)
                 due = None
-            if step % every.samples == 0 or step == phase.last:
+            paints = phase.weights["generator"] is not None
+            if paints and (step % every.samples == 0 or step == phase.last):
                 self.sheet(step, state)
             if saving:
                 self.save(step, phase, state)
@@ -128,7 +130,11 @@ class _Run:
             logging.warning("Step %d: %s", step, warning)
         self.writer.scalars(step, means)
         self.bar.set_postfix_str(
-            ", ".join(f"{p} {means[f'{p}/total']:.4g}" for p in PLAYERS)
+            ", ".join(
+                f"{p} {means[f'{p}/total']:.4g}"
+                for p in PLAYERS
+                if f"{p}/total" in means
+            )
         )
 
     def look(self, step):

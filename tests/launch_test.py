@@ -98,7 +98,7 @@ def test_without_a_workdir_results_go_to_runs(main):
     [
         (["slidergan.py"], "needs a data set: add --config.data.folder=DIR."),
         (["slidergan.py:demo", "--config.data.sze=3"], "the config has no 'sze'."),
-        (["slidergan.py:dmo"], "Unknown variant 'dmo'; choose from ('full', 'demo'"),
+        (["slidergan.py:dmo"], "Unknown variant 'dmo'; choose from ('full', 'small'"),
         (["no_such_config.py"], "No such file or directory: 'configs/no_such_config"),
         (["slidergan.py:tiny", "--config.seed=abc"], "--config.seed=abc: invalid"),
         (["slidergan.py:tiny", "--wrkdir=runs"], "Unknown command line flag 'wrkdir'"),
@@ -199,6 +199,11 @@ def differences(a, b, prefix=""):
 )
 def test_a_variant_differs_from_the_paper_in_nothing_else(get_config, variant, fields):
     assert set(differences(get_config(), get_config(variant))) == fields
+
+
+def test_variants_go_together(get_config):
+    both = get_config("small,wgp")
+    assert set(differences(get_config("small"), both)) == {"model.adversarial"}
 
 
 @pytest.mark.parametrize("variant", ["demo", "tiny"])

@@ -65,7 +65,7 @@ def main():
             options.coordinator, options.processes, options.process
         )
     if options.sgd:
-        prepare.make_optimizers = lambda config, steps: sgd(1e-3)
+        prepare.make_optimizers = lambda config, phases: sgd(1e-3)
     small = config(parallel=options.parallel)
     for phase in small.phases:
         phase.steps = options.steps

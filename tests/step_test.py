@@ -87,6 +87,26 @@ def test_the_shipped_generator_is_smoothed_over_more_and_more_steps(steps, decay
     assert int(after.step) == steps + 1
 
 
+def test_a_generator_that_rests_stays_while_the_critic_learns_to_read():
+    before = first_state()
+    reading = {"critic": {"expression": 1.0}, "generator": None}
+    after, metrics = run(sgd(), batches(2, 2), state=before, weights=reading)
+    assert_equal(after.params["generator"], before.params["generator"])
+    assert_equal(after.ema, before.ema)
+    assert_equal(after.params["critic"]["score"], before.params["critic"]["score"])
+    moved = after.params["critic"]["expression"] - before.params["critic"]["expression"]
+    assert float(jnp.abs(moved).max()) > 0
+    names = ("expression", "total", "gradient_norm")
+    assert metrics.keys() == {f"critic/{name}" for name in names}
+    assert int(after.step) == 1
+
+
+def test_a_critic_cannot_play_against_a_generator_that_rests():
+    weights = WEIGHTS | {"generator": None}
+    with pytest.raises(ValueError, match="adversarial.* != losses .'expression'"):
+        run(sgd(), batches(1, 2), weights=weights)
+
+
 def test_metrics_have_the_names_of_the_weights_a_total_and_a_norm():
     _, metrics = run(sgd(), batches(1, 2))
     extra = ("total", "gradient_norm")

@@ -159,3 +159,25 @@ def test_without_recogniser_there_is_no_weight_for_it():
         with phase.weights.unlocked():
             phase.weights.generator.identity = 4.0
     assert all("identity" not in p.weights["generator"] for p in prepare.plan(small))
+
+
+def test_a_phase_in_which_the_generator_rests_logs_and_paints_nothing_of_it(tmp_path):
+    small = small_run.config()
+    reading = small.phases[0].copy_and_resolve_references()
+    reading.steps = 3  # which is between two logs
+    for losses in reading.weights.values():
+        for name in losses:
+            losses[name] = 0.0
+    reading.weights.critic.expression = 1.0
+    small.phases = (reading, small.phases[1])
+    state = small_run.run(tmp_path, small)
+    critic, generator = (state.opt_state[p] for p in ("critic", "generator"))
+    assert [int(o[-1].count) for o in (critic, generator)] == [7, 4]
+    of_generator = [any("generator" in k for k in line) for line in lines(tmp_path)]
+    steps = [line["step"] for line in lines(tmp_path)]
+    assert dict(zip(steps, of_generator, strict=True)) == {
+        **{2: False, 3: False},
+        **{4: True, 6: True, 7: True},
+    }
+    sheets = sorted(path.name for path in (tmp_path / "samples").iterdir())
+    assert sheets == ["sheet_0000004.png", "sheet_0000007.png"]

@@ -29,7 +29,10 @@ class System(Protocol):
     def critic_losses(
         self, params: Params, batch: Batch, keys: Key[Array, "b"], batch_mean: BatchMean
     ) -> Losses:
-        """What the critic minimises."""
+        """What the critic minimises.
+
+        Without a "generator" in `params` it is to learn from true faces alone.
+        """
 
     def generator_losses(
         self, params: Params, batch: Batch, keys: Key[Array, "b"], batch_mean: BatchMean

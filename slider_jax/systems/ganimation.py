@@ -83,6 +83,9 @@ class System:
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 and 3: who is real, and which condition it wears."""
+        if "generator" not in params:  # it rests, and the critic learns to read
+            _, read = self.critic.apply(params["critic"], batch.image)
+            return {"expression": losses.expression_error(read, batch.expression)}
         score = lambda image: self.critic.apply(params["critic"], image)[0]
         fake = self.edit(params["generator"], batch.image, batch.target_expression)
         # One pass over real and fake together: the critic mixes no examples.

@@ -92,6 +92,9 @@ class System:
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 14, term by term."""
+        if "generator" not in params:  # it rests, and the critic learns to read
+            _, read = self.critic.apply(params["critic"], batch.image)
+            return {"expression": losses.expression_error(read, batch.expression)}
         score = lambda image: self.critic.apply(params["critic"], image)[0]
         fake = self.edit(params["generator"], batch.image, batch.target_expression)
         # One pass over real and fake together: the critic mixes no examples.

@@ -72,6 +72,11 @@ class System:
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 5, with the penalty of eq. 8 apart."""
+        if "generator" not in params:  # it rests, and the critic learns to read
+            _, read = self.critic.apply(params["critic"], batch.image)
+            return {
+                "classification": losses.classification_error(read, batch.expression)
+            }
         score = lambda image: self.critic.apply(params["critic"], image)[0]
         fake = self.edit(params["generator"], batch.image, batch.target_expression)
         # One pass over real and fake together: the critic mixes no examples.
