@@ -15,7 +15,6 @@ from slider_jax.model_file import Model
 RIVAL = "onnxruntime"
 CONTENDERS = (
     Contender("ours", "bench_edit", {"style": "winograd2"}),
-    Contender("ours, F(4x4)", "bench_edit", {"style": "winograd4"}),
     Contender("ours, plain lax", "bench_edit", {"style": "plain"}),
     Contender(RIVAL, "bench_edit", {"name": RIVAL}),
 )

@@ -108,7 +108,7 @@ def contenders(backend: str, *, styles: bool = False) -> list[Contender]:
     if backend == "cpu":
         some = [ours("ours"), ours("ours, scanned", unroll=False)]
         if styles:
-            some += [ours(f"ours, {s}", style=s) for s in ("plain", "winograd4")]
+            some += [ours(f"ours, {s}", style=s) for s in ("plain", "winograd2")]
         rivals = [
             theirs("eager"),
             theirs("eager, channels last", channels_last=True),

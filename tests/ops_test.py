@@ -96,13 +96,14 @@ CHOSEN = {
 def test_values_and_derivatives_to_second_order_match_lax(op, name):
     kernel, stride, padding, size, channels, features = CHOSEN[name]
     style = name if name.startswith("winograd") else "winograd2"
+    batch = 4 if name == "winograd4" else 1
     geometry = Geometry((size, size), kernel, stride, padding, style)
-    chosen = {choose(m, geometry, channels, features) for m in MAPS}
+    chosen = {choose(m, geometry, batch, channels, features) for m in MAPS}
     assert name in chosen
 
-    x = draw(1, size, size, channels)
+    x = draw(batch, size, size, channels)
     if op is ops.transposed_convolution:
-        x = draw(1, *geometry.output, features)
+        x = draw(batch, *geometry.output, features)
     k = draw(kernel, kernel, channels, features, seed=1) / kernel
 
     def results(style):
@@ -161,7 +162,7 @@ def test_bfloat16_comes_out_as_it_went_in(style):
 )
 def test_float32_loses_few_digits(kernel, stride, padding, size, style, tolerance):
     """In the value, in both gradients, and in those of a penalty on one."""
-    x, k = draw(1, size, size, 32), draw(kernel, kernel, 32, 32) / 17
+    x, k = draw(4, size, size, 32), draw(kernel, kernel, 32, 32) / 17
 
     def results(x, k):
         f = functools.partial(ops.convolution, stride=stride, padding=padding)
@@ -178,14 +179,20 @@ def test_float32_loses_few_digits(kernel, stride, padding, size, style, toleranc
 
 
 def test_the_style_is_the_backends_unless_chosen():
-    assert ops.style() == "winograd2"
+    assert ops.style() == "winograd4"
     with contextlib.suppress(KeyError), ops.using("plain"):
         assert ops.style() == "plain"
         raise KeyError
-    assert ops.style() == "winograd2"
+    assert ops.style() == "winograd4"
     with pytest.raises(ValueError, match="Unknown style 'fast'; choose from"):
         with ops.using("fast"):
             pass
+
+
+def test_a_single_face_takes_small_tiles_and_a_batch_large_ones():
+    geometry = Geometry((32, 32), 3, 1, 1, ops.style())
+    for batch, name in ((1, "winograd2"), (4, "winograd4")):
+        assert {choose(m, geometry, batch, 64, 64) for m in MAPS} == {name}
 
 
 @pytest.mark.parametrize("h, w", [(2, 4), (6, 6), (16, 12)])

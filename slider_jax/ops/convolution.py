@@ -69,7 +69,7 @@ def _run(map_name, geometry, left, right, channels, features):
     dtype = left.dtype
     if dtype.itemsize < 4:
         left, right = left.astype("float32"), right.astype("float32")
-    name = choose(map_name, geometry, channels, features)
+    name = choose(map_name, geometry, left.shape[0], channels, features)
     return formulations.ALL[name][map_name](geometry, left, right).astype(dtype)
 
 
