@@ -85,7 +85,7 @@ def make_step(
     """
     batch_mean = lambda x: mean_over_devices(x.mean(), axis_name)
 
-    def update(player, losses_fn, weights, state, batch, key):
+    def update(player, weights, state, batch, key):
         """One gradient step for one player; the other's parameters stay put."""
         keys = example_keys(key, batch.image.shape[0], axis_name)
         playing = {
@@ -94,6 +94,7 @@ def make_step(
 
         def objective(player_params):
             params = playing | {player: player_params}
+            losses_fn = getattr(system, f"{player}_losses")
             losses = losses_fn(params, batch, keys, batch_mean)
             means = {name: loss.mean() for name, loss in losses.items()}
             total = weighted_sum(weights[player], means)
@@ -119,22 +120,19 @@ def make_step(
         *critic_keys, generator_key = jax.random.split(key, n_critic + 1)
 
         def critic_update(state, batch_and_key):
-            return update(
-                "critic", system.critic_losses, weights, state, *batch_and_key
-            )
+            return update("critic", weights, state, *batch_and_key)
 
         metrics = {}
         if weights["critic"] is not None:
             state, each = jax.lax.scan(
                 critic_update, state, (batches, jnp.stack(critic_keys)), unroll=unroll
             )
-            metrics |= jax.tree.map(jnp.mean, each)
+            # The norm of the last one only: those of all cost a twentieth of a round.
+            norms = {k: v[-1] for k, v in each.items() if k.endswith("norm")}
+            metrics |= jax.tree.map(jnp.mean, each) | norms
         if weights["generator"] is not None:
             last = jax.tree.map(lambda x: x[-1], batches)
-            losses = system.generator_losses
-            state, its = update(
-                "generator", losses, weights, state, last, generator_key
-            )
+            state, its = update("generator", weights, state, last, generator_key)
             metrics |= its
             # Slower and slower: a mean over the last ninth at first, which forgets the
             # random start, then over the last 1 / (1 - ema_decay) steps.
