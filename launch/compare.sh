@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Trains SliderGAN, what its paper compares it with, and its ablations, each for as many
+# steps on the same faces (`:small` of their configs); then writes the report.
+# Started again, it goes on where it stopped.
+#
+#     launch/compare.sh DATA OUT            # DATA is of data_prep/render_faces.py, 64 px
+#     JOBS=4 launch/compare.sh DATA OUT     # four at once, a core each
+set -euo pipefail
+
+if [ $# -ne 2 ]; then
+    echo "Usage: launch/compare.sh DATA OUT" >&2
+    exit 2
+fi
+DATA=$(realpath "$1") OUT=$(realpath -m "$2") JOBS=${JOBS:-1}
+export DATA OUT JOBS
+RUNS=(
+    slidergan:small
+    slidergan:small,wgp
+    ganimation:small
+    ganimation:small,blendshapes
+    stargan:small
+    slidergan:small,no_id
+    slidergan:small,no_gen
+    slidergan:small,no_id_no_gen
+)
+
+train() {
+    local name=${1//[:,]/-} core=()
+    mkdir -p "$OUT/runs"
+    [ "$JOBS" = 1 ] || core=(taskset -c "$SLOT")
+    echo "$name: see $OUT/runs/$name.log"
+    "${core[@]}" python launch/main.py --config="configs/${1/:/.py:}" \
+        --config.data.folder="$DATA" --workdir="$OUT/runs/$name" \
+        >>"$OUT/runs/$name.log" 2>&1 || { tail -n 1 "$OUT/runs/$name.log"; exit 255; }
+}
+export -f train
+
+cd "$(dirname "$0")/.."
+printf '%s\n' "${RUNS[@]}" |
+    xargs -P "$JOBS" --process-slot-var=SLOT -I{} bash -c 'train {}'
+names=("${RUNS[@]//[:,]/-}")
+folders=$(printf ",$OUT/runs/%s" "${names[@]}")
+python launch/evaluate.py --suite=open_faces --runs="${folders:1}" --data="$DATA" \
+    --out="$OUT/report"
