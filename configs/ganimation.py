@@ -115,10 +115,10 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         reads = dict(critic=dict(expression=100.0), generator=dict(expression=0.0))
         reading = phase("unpaired", 0, reads)
         reading.name = "reading"
-        for p, steps in ((reading, 6000), (paired, 1500), (unpaired, 200)):
+        for p, steps in ((reading, 5000), (paired, 800), (unpaired, 100)):
             p.steps = steps
         config.phases = (reading, paired, unpaired)
-        config.every.update(samples=500, checkpoint=500)
+        config.every.update(samples=400, checkpoint=400)
     if "tiny" in asked:  # for tests
         config.model.update(size=64, width=2, blocks=1, depth=4)
         config.data.update(folder="tiny", batch_size=8, n_critic=1)

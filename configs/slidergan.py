@@ -127,10 +127,10 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         paired, unpaired = config.phases
         reading = phase("unpaired", 0, dict(expression=100.0), dict(expression=0.0))
         reading.name = "reading"
-        for p, steps in ((reading, 6000), (paired, 1500), (unpaired, 200)):
+        for p, steps in ((reading, 5000), (paired, 800), (unpaired, 100)):
             p.steps = steps
         config.phases = (reading, paired, unpaired)
-        config.every.update(samples=500, checkpoint=500)
+        config.every.update(samples=400, checkpoint=400)
     if "tiny" in asked:  # for tests
         config.identity = "none"
         config.model.update(size=64, width=2, blocks=1, depth=4)

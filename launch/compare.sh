@@ -15,12 +15,12 @@ DATA=$(realpath "$1") OUT=$(realpath -m "$2") JOBS=${JOBS:-1}
 export DATA OUT JOBS
 RUNS=(
     slidergan:small
-    slidergan:small,wgp
-    ganimation:small
     ganimation:small,blendshapes
-    stargan:small
-    slidergan:small,no_id
+    ganimation:small
+    slidergan:small,wgp
     slidergan:small,no_gen
+    slidergan:small,no_id
+    stargan:small
     slidergan:small,no_id_no_gen
 )
 
