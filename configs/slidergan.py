@@ -124,18 +124,18 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.data.update(folder=None, n_critic=2)
         config.learning_rate.critic = 1e-3
         config.ema_decay = 0.99
-        paired, unpaired = config.phases
         reading = phase("unpaired", 0, dict(expression=100.0), dict(expression=0.0))
         reading.name = "reading"
-        for p, steps in ((reading, 5000), (paired, 800), (unpaired, 100)):
+        config.phases = (reading, *config.phases)
+        for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
-        config.phases = (reading, paired, unpaired)
         config.every.update(samples=400, checkpoint=400)
     if "tiny" in asked:  # for tests
         config.identity = "none"
         config.model.update(size=64, width=2, blocks=1, depth=4)
         config.data.update(folder="tiny", batch_size=8, n_critic=1)
-        config.phases[0].steps, config.phases[1].steps = 4, 4
+        for p in config.phases:
+            p.steps = 4
         config.every = dict(log=2, samples=4, checkpoint=3)
         config.samples = 1
     if "speech" in asked:  # sec. 5.5: in phase 1 the speech part stays zero
@@ -150,7 +150,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
             p.weights.generator.update(paired=0.0, colour=0.0)
     if "gpu" in asked:
         config.model.dtype = "bfloat16"
-        config.data.update(batch_size=64, workers=8)
+        config.data.update(batch_size=64, workers=8, cache=False)
         config.learning_rate = dict(critic=2e-4, generator=2e-4)
     return config
 

@@ -73,10 +73,6 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config.keep = 3  # checkpoints
     config.samples = 4  # rows of each block of a sheet
 
-    if "gpu" in asked:
-        config.model.dtype = "bfloat16"
-        config.data.update(batch_size=64, workers=8)
-        config.learning_rate = dict(critic=2e-4, generator=2e-4)
     if {"demo", "small"} & {*asked}:  # networks, steps and batches of SliderGAN's
         config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
         config.model.update(mapped=True, added=True, distance="squared")
@@ -102,9 +98,14 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     if "tiny" in asked:  # for tests
         config.model.update(size=64, width=2, blocks=1, depth=4)
         config.data.update(folder="tiny", batch_size=8, n_critic=1)
-        config.phases[0].steps, config.phases[1].steps = 4, 4
+        for p in config.phases:
+            p.steps = 4
         config.every = dict(log=2, samples=4, checkpoint=3)
         config.samples = 1
+    if "gpu" in asked:
+        config.model.dtype = "bfloat16"
+        config.data.update(batch_size=64, workers=8, cache=False)
+        config.learning_rate = dict(critic=2e-4, generator=2e-4)
     return config
 
 

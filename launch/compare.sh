@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # Trains SliderGAN, what its paper compares it with, and its ablations, each for as many
-# steps on the same faces (`:small` of their configs); then writes the report.
-# Started again, it goes on where it stopped.
+# steps on the same faces (`:small` of their configs); then writes the report. Networks
+# that judge and recognise are fetched. Started again, it goes on where it stopped.
 #
 #     launch/compare.sh DATA OUT            # DATA is of data_prep/render_faces.py, 64 px
-#     JOBS=4 launch/compare.sh DATA OUT     # four at once, a core each
+#     JOBS=4 launch/compare.sh DATA OUT     # four at once, a core each; Linux
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
     echo "Usage: launch/compare.sh DATA OUT" >&2
     exit 2
 fi
-DATA=$(realpath "$1") OUT=$(realpath -m "$2") JOBS=${JOBS:-1}
+DATA=$(cd "$1" && pwd)
+mkdir -p "$2/runs"
+OUT=$(cd "$2" && pwd)
+JOBS=${JOBS:-1}
 export DATA OUT JOBS
 RUNS=(
     slidergan:small
@@ -26,19 +29,19 @@ RUNS=(
 
 train() {
     local name=${1//[:,]/-} core=()
-    mkdir -p "$OUT/runs"
     [ "$JOBS" = 1 ] || core=(taskset -c "$SLOT")
     echo "$name: see $OUT/runs/$name.log"
     "${core[@]}" python launch/main.py --config="configs/${1/:/.py:}" \
         --config.data.folder="$DATA" --workdir="$OUT/runs/$name" \
-        >>"$OUT/runs/$name.log" 2>&1 || { tail -n 1 "$OUT/runs/$name.log"; exit 255; }
+        >>"$OUT/runs/$name.log" 2>&1 || { tail -n 1 "$OUT/runs/$name.log" >&2; exit 255; }
 }
 export -f train
 
 cd "$(dirname "$0")/.."
 printf '%s\n' "${RUNS[@]}" |
-    xargs -P "$JOBS" --process-slot-var=SLOT -I{} bash -c 'train {}'
+    if [ "$JOBS" = 1 ]; then xargs -I{} bash -c 'train {}'
+    else xargs -P "$JOBS" --process-slot-var=SLOT -I{} bash -c 'train {}'; fi
 names=("${RUNS[@]//[:,]/-}")
-folders=$(printf ",$OUT/runs/%s" "${names[@]}")
+folders=$(printf ",%s" "${names[@]/#/$OUT/runs/}")
 python launch/evaluate.py --suite=open_faces --runs="${folders:1}" --data="$DATA" \
-    --out="$OUT/report"
+    --out="$OUT/report" --fetch

@@ -1,13 +1,13 @@
 """Our side of `slider bench train`."""
 
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from slider_jax import ops
 from slider_jax.batch import Batch
@@ -69,25 +69,18 @@ def noise(setting: Setting) -> Batch:
 
 
 def only(player: str, setting: Setting, dtype: str = "float32") -> Callable:
-    """One update of this player.
-
-    A step whose other player stands still and is not asked for its losses: what it
-    would have done is dead code, and compilers drop it.
-    """
-    (still,) = (p for p in PLAYERS if p != player)
-    step = round_of(setting, dtype, unroll=True, still=still)
-
-    def update(state, batches):
-        still_state = state.opt_state | {still: optax.EmptyState()}
-        new, metrics = step(state.replace(opt_state=still_state), batches)
-        metrics = {k: v for k, v in metrics.items() if k.startswith(player)}
-        keep = lambda old, new: old | {player: new[player]}
-        return state.replace(
-            params=keep(state.params, new.params),
-            opt_state=keep(state.opt_state, new.opt_state),
-        ), metrics
-
-    return update
+    """One update of this player, while the other rests."""
+    game = system(setting, dtype)
+    playing = types.SimpleNamespace(
+        # Its whole game, and not only what it reads.
+        reading_losses=game.critic_losses,
+        critic_losses=game.critic_losses,
+        generator_losses=game.generator_losses,
+    )
+    weights = {p: WEIGHTS[p] if p == player else None for p in PLAYERS}
+    return functools.partial(
+        make_step(playing, _optimizers(), unroll=True), weights=weights
+    )
 
 
 def facts(
@@ -136,17 +129,13 @@ def system(setting: Setting, dtype: str = "float32") -> System:
     )
 
 
-def _optimizers(still=None):
-    moving = adam(1e-4, updates=10**6, constant=1.0)
-    return {p: optax.set_to_zero() if p == still else moving for p in PLAYERS}
+def _optimizers():
+    return {p: adam(1e-4, updates=10**6, constant=1.0) for p in PLAYERS}
 
 
-def round_of(
-    setting: Setting, dtype: str = "float32", *, unroll: bool, still: str | None = None
-) -> Callable:
-    """The step as training takes it; the player `still` does not learn."""
-    optimizers = _optimizers(still)
-    step = make_step(system(setting, dtype), optimizers, unroll=unroll)
+def round_of(setting: Setting, dtype: str = "float32", *, unroll: bool) -> Callable:
+    """The step as training takes it."""
+    step = make_step(system(setting, dtype), _optimizers(), unroll=unroll)
     return functools.partial(step, weights=WEIGHTS)
 
 

@@ -32,7 +32,6 @@ from slider_jax.photographic import draw_shot
 
 NEEDED = {"image", "take", "kind", "expression", "speech", "sliders"}
 FORMATS = ("JPEG", "PNG")
-_PICTURES = {"image", "target"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -274,7 +273,8 @@ class Rounds:
                 half, vector = value[turned], name.endswith("expression")
                 value[turned] = half @ self.mirror.T if vector else half[:, :, ::-1]
         if self.photographic:
-            self._photograph(step, *(chosen[n] for n in chosen.keys() & _PICTURES))
+            pictures = (chosen[n] for n in ("image", "target") if n in chosen)
+            self._photograph(step, *pictures)
         return chosen
 
     def _photograph(self, step, *pictures):

@@ -17,8 +17,7 @@ from scipy import ndimage
 # At most, at strength 1; less in proportion, and next to nothing at strength 0.
 SHIFT = 0.035  # of the picture, along each axis
 SCALE = 0.08
-TURN = 0.12  # radians; with all three, no point of the face moves by more than MOVED
-MOVED = 0.12  # of the picture
+TURN = 0.12  # radians; with all three, no point of the face moves by more than .12
 FOCUS = -0.6, 0.15  # a neighbour's weight: cameras sharpen, renderers do not
 SHRINKING = 0.7  # of the side, before noise and compression
 NOISE = 18  # of 255: standard deviation
@@ -38,7 +37,7 @@ class Shot:
     jitter: Float[np.ndarray, "2 3"]  # from pixels of the new picture to the old one's
     focus: ImageFilter.Filter
     gain: Float[np.ndarray, "size size 3"]
-    cover: Float[np.ndarray, "size size 3"]  # in levels of 255, added
+    cover: Float[np.ndarray, "#size #size 3"]  # in levels of 255, added
     curve: UInt8[np.ndarray, "256"]  # what becomes of each level
     colours: tuple[float, ...]  # 3 x 4, row by row
     noise: Float[np.ndarray, "small small 3"]

@@ -59,6 +59,9 @@ def check(config: ConfigDict) -> None:
     for name, value in shares.items():
         if not 0 <= value <= 1:
             raise ValueError(f"{name} is {value}; it must lie from 0 to 1.")
+    for i, phase in enumerate(config.phases):
+        if not any(any(named.values()) for named in phase.weights.values()):
+            raise ValueError(f"phases[{i}] trains nothing: all its weights are 0.")
     told = condition(config)
     width = labels.width(**told)
     if config.model.get("parameters", width) != width:
@@ -105,22 +108,25 @@ def plan(config: ConfigDict) -> tuple[Phase, ...]:
 def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
     """Of the losses of a phase, by player and name.
 
-    A player with no weight but 0 rests, and the other has its own losses only. All
-    other phases share one program: what none of them trains has no weight, what another
-    one does may have 0.
+    A player with no weight but 0 rests, and a critic alone has the losses that it
+    learns from, no others. All other phases share one program: what none of them trains
+    has no weight, what another one does may have 0.
     """
     phases = [phase.weights.to_dict() for phase in config.phases]
     if config.identity == "none":
         for phase in phases:
             phase["generator"].pop("identity", None)
-    learns = lambda phase, player: any(phase[player].values())
+    rests = lambda phase, player: not any(phase[player].values())
     mine = phases[number]
-    if not all(learns(mine, player) for player in PLAYERS):
-        return {p: {k: w for k, w in mine[p].items() if w} or None for p in PLAYERS}
-    whole = [p for p in phases if all(learns(p, player) for player in PLAYERS)]
+    if rests(mine, "generator"):
+        reading = {name: w for name, w in mine["critic"].items() if w}
+        return dict(critic=reading, generator=None)
+    alike = [p for p in phases if not rests(p, "generator")]
     return {
-        player: {
-            name: weight if any(p[player].get(name) for p in whole) else None
+        player: None
+        if rests(mine, player)
+        else {
+            name: weight if any(p[player].get(name) for p in alike) else None
             for name, weight in named.items()
         }
         for player, named in mine.items()

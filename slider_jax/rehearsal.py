@@ -28,8 +28,8 @@ def rehearse(
 ) -> dict[str, Any]:
     """`checks` by name, each "well", "problem" or "not checked" and what was found.
 
-    Memory and time are looked at when all else is well, on the program and the data of
-    the first phase; the numbers found on the way are in `estimates`. Nothing is
+    Memory and time are looked at when all else is well, for every program that the
+    phases need; the numbers found on the way are in `estimates`. Nothing is
     written but compiled programs and the identity network, both into the cache.
     """
     programs.keep_programs()
@@ -145,11 +145,14 @@ class _Rehearsal:
         optimizers = prepare.make_optimizers(config, self.phases)
         step = prepare.compile_step(config, self.system, optimizers, self.strategy)
         start = time.perf_counter()
-        self.program = step.lower(
-            self.state, self._shared(), self.phases[-1].weights
-        ).compile()
+        self.programs = {}
+        for phase in self.phases:
+            if _kind(phase) not in self.programs:
+                program = step.lower(self.state, self._shared(), phase.weights)
+                self.programs[_kind(phase)] = program.compile()
         self.estimates["compile_seconds"] = time.perf_counter() - start
-        device, need = jax.local_devices()[0], _bytes(self.program)
+        device = jax.local_devices()[0]
+        need = max(map(_bytes, self.programs.values()))
         if device.platform == "cpu":
             need = need * jax.local_device_count() + _peak()
             need += 2 * _size(self.state)[1] + self._cached()
@@ -175,30 +178,35 @@ class _Rehearsal:
         return self.asked.data.cache * faces * size * size * 3
 
     def time(self):
-        """Of real steps on real data, the fastest; saving and pictures come on top.
-
-        They are the last phase's: one in which a player rests is over sooner.
-        """
+        """Of real steps on real data, the fastest; saving and pictures come on top."""
         config, strategy = self.asked, self.strategy
         state = prepare.first_state(config, self.system, self.optimizers)
         state = strategy.replicate(state)
-        phase = self.phases[-1]
-        batches = prepare.stream(config, phase, phase.first)
-        seconds = []
-        for _ in range(1 + ROUNDS):
-            start = time.perf_counter()
-            rounds = strategy.split(next(batches))
-            state, metrics = self.program(state, rounds, phase.weights)
-            jax.block_until_ready(metrics)
-            seconds.append(time.perf_counter() - start)
-        step = min(seconds[1:])
-        hours = step * self.phases[-1].last / 3600
-        self.estimates |= {"seconds_a_step": step, "hours": hours}
+        each, total = {}, 0.0
+        for phase in self.phases:
+            program = self.programs[_kind(phase)]
+            if _kind(phase) not in each:
+                batches, seconds = prepare.stream(config, phase, phase.first), []
+                for _ in range(1 + ROUNDS):
+                    start = time.perf_counter()
+                    rounds = strategy.split(next(batches))
+                    state, metrics = program(state, rounds, phase.weights)
+                    jax.block_until_ready(metrics)
+                    seconds.append(time.perf_counter() - start)
+                each[_kind(phase)] = min(seconds[1:])
+            total += each[_kind(phase)] * (phase.last - phase.first)
+        hours, steps = total / 3600, " and ".join(f"{s:.3g}" for s in each.values())
+        self.estimates |= {"seconds_a_step": max(each.values()), "hours": hours}
         self.estimates["measured_memory_gb"] = _peak(jax.local_devices()[0]) / GB
         return (
-            f"{step:.3g} s a step, {_words(hours)} in all; it took "
+            f"{steps} s a step, {_words(hours)} in all; it took "
             f"{self.estimates['measured_memory_gb']:.3g} GB"
         )
+
+
+def _kind(phase):
+    """Phases of one kind share a program: which losses have a weight."""
+    return jax.tree.structure(phase.weights)
 
 
 def _words(hours):

@@ -75,8 +75,7 @@ def make_step(
     """Returns the pure function `(state, batches, weights) -> (state, metrics)`.
 
     `weights` are those of the losses, by player: other numbers need no other program.
-    A player that rests is not in the `params` that the system is given, so a critic
-    that only learns to read needs no edits.
+    Where the generator rests, the critic learns to read, and there are no edits.
     Every leaf of `batches` has shape [n_critic, batch, ...]: one slice per critic
     update. The generator learns from the last slice, as in StarGAN's solver.
     Randomness is a function of (seed, step, example): a resumed run repeats it.
@@ -85,19 +84,15 @@ def make_step(
     """
     batch_mean = lambda x: mean_over_devices(x.mean(), axis_name)
 
-    def update(player, weights, state, batch, key):
+    def update(player, losses_fn, weights, state, batch, key):
         """One gradient step for one player; the other's parameters stay put."""
         keys = example_keys(key, batch.image.shape[0], axis_name)
-        playing = {
-            k: v for k, v in state.params.items() if weights.get(k, {}) is not None
-        }
 
         def objective(player_params):
-            params = playing | {player: player_params}
-            losses_fn = getattr(system, f"{player}_losses")
+            params = state.params | {player: player_params}
             losses = losses_fn(params, batch, keys, batch_mean)
             means = {name: loss.mean() for name, loss in losses.items()}
-            total = weighted_sum(weights[player], means)
+            total = weighted_sum(weights, means)
             return total, means | {"total": total}
 
         grads, means = jax.grad(objective, has_aux=True)(state.params[player])
@@ -119,24 +114,37 @@ def make_step(
         key = jax.random.fold_in(jax.random.key(seed), state.step)
         *critic_keys, generator_key = jax.random.split(key, n_critic + 1)
 
+        critic, generator = (weights[player] for player in PLAYERS)
+        critic_losses = system.critic_losses
+        if generator is None:
+            critic_losses = getattr(system, "reading_losses", None)
+            if critic_losses is None:
+                raise ValueError(
+                    "A phase has no weights for the generator, and this system no "
+                    "`reading_losses` for a critic alone: see slider_jax/systems."
+                )
+
         def critic_update(state, batch_and_key):
-            return update("critic", weights, state, *batch_and_key)
+            return update("critic", critic_losses, critic, state, *batch_and_key)
 
         metrics = {}
-        if weights["critic"] is not None:
+        if critic is not None:
             state, each = jax.lax.scan(
                 critic_update, state, (batches, jnp.stack(critic_keys)), unroll=unroll
             )
-            # The norm of the last one only: those of all cost a twentieth of a round.
-            norms = {k: v[-1] for k, v in each.items() if k.endswith("norm")}
-            metrics |= jax.tree.map(jnp.mean, each) | norms
-        if weights["generator"] is not None:
+            norm = "critic/gradient_norm"  # the last one's: all cost a twentieth
+            metrics |= jax.tree.map(jnp.mean, each) | {norm: each[norm][-1]}
+        if generator is not None:
             last = jax.tree.map(lambda x: x[-1], batches)
-            state, its = update("generator", weights, state, last, generator_key)
+            losses_fn = system.generator_losses
+            state, its = update(
+                "generator", losses_fn, generator, state, last, generator_key
+            )
             metrics |= its
-            # Slower and slower: a mean over the last ninth at first, which forgets the
-            # random start, then over the last 1 / (1 - ema_decay) steps.
-            decay = jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
+            # Slower and slower: a mean over the last ninth of its updates at first,
+            # which forgets the random start, then over 1 / (1 - ema_decay) of them.
+            count = state.opt_state["generator"][-1].count
+            decay = jnp.minimum(ema_decay, count / (9 + count))
             ema = optax.incremental_update(
                 state.params["generator"], state.ema, 1 - decay
             )

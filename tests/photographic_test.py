@@ -11,7 +11,9 @@ from slider_jax import prepare
 from slider_jax.batch import to_bytes
 from slider_jax.face import landmarks
 from slider_jax.face.head import load_head
-from slider_jax.photographic import MOVED, draw_shot
+from slider_jax.photographic import draw_shot
+
+MOVED = 0.12  # of the picture, at most
 
 SIZE = 64
 

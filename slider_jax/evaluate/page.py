@@ -181,7 +181,7 @@ def to_html(report: dict[str, Any], sources: dict[str, str]) -> str:
     for table in report["tables"]:
         parts += ["<section>", *_html_table(table)]
         parts += [*figures.get(table["id"], []), "</section>"]
-    parts += ['<section><h2>Pictures</h2><div class="figures">', *figures[""]]
+    parts += ['<section><h2>Pictures</h2><div class="figures">', *figures.get("", [])]
     parts += ["</div></section>"]
     parts += ["<section><h2>Runs, and how this was made</h2>"]
     made = [(f"{run['name']} ({run['id']})", run["about"]) for run in report["runs"]]

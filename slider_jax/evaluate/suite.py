@@ -52,7 +52,7 @@ PROTOCOLS = {
 }
 PIXELS = ("ied", "mae", "psnr", "ssim", "ms_ssim")
 each = lambda base, names: tuple(f"{base}:{name}" for name in (AVERAGE, *names))
-LONELY = "a reader needs two test people, and a face at rest of each"
+LONELY = "a reader needs two test people"
 TABLES = (
     Table(
         "transfer",
@@ -139,7 +139,7 @@ TABLES = (
         "knows no run: it is a ridge regression from the landmarker's points, less "
         "those of the same person's true face at rest, fitted on true pictures of the "
         "other test people. The ground truth says how well it reads, the unchanged "
-        "input what is had for nothing. EGGAN's numbers are not in our copy of it.",
+        "input what is had for nothing.",
         each("unit_pcc", UNITS) + each("unit_mse", UNITS),
         against_floor=("unit_pcc:average", "unit_mse:average"),
         down=True,

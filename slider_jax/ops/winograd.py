@@ -30,7 +30,7 @@ def matrices(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return np.concatenate([rows, at_infinity])
 
     g, b = powers(r), np.linalg.inv(powers(t)).T
-    # The rows of Bᵀ become whole numbers, which are exact; G takes what is left.
+    # The rows of Bᵀ become whole numbers and halves, which are exact; G takes the rest.
     scale = np.array([np.abs(row[np.abs(row) > 1e-9]).min() for row in b])[:, None]
     return powers(m).T, g * scale, np.round(b / scale, 9)
 

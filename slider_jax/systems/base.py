@@ -18,6 +18,9 @@ class System(Protocol):
     Losses come back unweighted and per example: the config owns the weights and
     the training step owns the mean, so neither can hide inside a paper's file. A loss
     that looks at the whole batch asks `batch_mean`, which knows all devices.
+
+    A critic that can learn from true faces alone, while the generator rests, has
+    `reading_losses` too, with the arguments of `critic_losses`.
     """
 
     def init(self, key: Key[Array, ""], batch: Batch) -> Params:
@@ -29,10 +32,7 @@ class System(Protocol):
     def critic_losses(
         self, params: Params, batch: Batch, keys: Key[Array, "b"], batch_mean: BatchMean
     ) -> Losses:
-        """What the critic minimises.
-
-        Without a "generator" in `params` it is to learn from true faces alone.
-        """
+        """What the critic minimises."""
 
     def generator_losses(
         self, params: Params, batch: Batch, keys: Key[Array, "b"], batch_mean: BatchMean

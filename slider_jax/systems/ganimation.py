@@ -83,9 +83,6 @@ class System:
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 and 3: who is real, and which condition it wears."""
-        if "generator" not in params:  # it rests, and the critic learns to read
-            _, read = self.critic.apply(params["critic"], batch.image)
-            return {"expression": losses.expression_error(read, batch.expression)}
         score = lambda image: self.critic.apply(params["critic"], image)[0]
         fake = self.edit(params["generator"], batch.image, batch.target_expression)
         # One pass over real and fake together: the critic mixes no examples.
@@ -100,6 +97,11 @@ class System:
                 jnp.split(expressions, 2)[0], batch.expression
             ),
         }
+
+    def reading_losses(self, params, batch, keys, batch_mean):
+        """Of a critic that learns nothing but to read."""
+        _, read = self.critic.apply(params["critic"], batch.image)
+        return {"expression": losses.expression_error(read, batch.expression)}
 
     def generator_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 to 4; the mask counts in both passes, there and back."""

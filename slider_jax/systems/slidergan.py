@@ -92,9 +92,6 @@ class System:
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 14, term by term."""
-        if "generator" not in params:  # it rests, and the critic learns to read
-            _, read = self.critic.apply(params["critic"], batch.image)
-            return {"expression": losses.expression_error(read, batch.expression)}
         score = lambda image: self.critic.apply(params["critic"], image)[0]
         fake = self.edit(params["generator"], batch.image, batch.target_expression)
         # One pass over real and fake together: the critic mixes no examples.
@@ -111,6 +108,11 @@ class System:
             ),
             "score_gap": losses.score_gap(real_score, fake_score),
         }
+
+    def reading_losses(self, params, batch, keys, batch_mean):
+        """Of a critic that learns nothing but to read."""
+        _, read = self.critic.apply(params["critic"], batch.image)
+        return {"expression": losses.expression_error(read, batch.expression)}
 
     def generator_losses(self, params, batch, keys, batch_mean):
         """Eq. 13, term by term, and two terms of our own, `colour` and `mask_entropy`.

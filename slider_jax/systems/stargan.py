@@ -72,11 +72,6 @@ class System:
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 5, with the penalty of eq. 8 apart."""
-        if "generator" not in params:  # it rests, and the critic learns to read
-            _, read = self.critic.apply(params["critic"], batch.image)
-            return {
-                "classification": losses.classification_error(read, batch.expression)
-            }
         score = lambda image: self.critic.apply(params["critic"], image)[0]
         fake = self.edit(params["generator"], batch.image, batch.target_expression)
         # One pass over real and fake together: the critic mixes no examples.
@@ -91,6 +86,11 @@ class System:
                 jnp.split(logits, 2)[0], batch.expression
             ),
         }
+
+    def reading_losses(self, params, batch, keys, batch_mean):
+        """Of a critic that learns nothing but to read."""
+        _, read = self.critic.apply(params["critic"], batch.image)
+        return {"classification": losses.classification_error(read, batch.expression)}
 
     def generator_losses(self, params, batch, keys, batch_mean):
         """Eq. 6."""
