@@ -143,7 +143,9 @@ def make_step(
             metrics |= its
             # Slower and slower: a mean over the last ninth of its updates at first,
             # which forgets the random start, then over 1 / (1 - ema_decay) of them.
-            count = state.opt_state["generator"][-1].count
+            (_, count), *_ = optax.tree_utils.tree_get_all_with_path(
+                state.opt_state["generator"], "count"
+            )
             decay = jnp.minimum(ema_decay, count / (9 + count))
             ema = optax.incremental_update(
                 state.params["generator"], state.ema, 1 - decay
