@@ -5,10 +5,11 @@
 #
 #     launch/compare.sh DATA OUT            # DATA is of data_prep/render_faces.py, 64 px
 #     JOBS=4 launch/compare.sh DATA OUT     # four at once, a core each; Linux
+#     launch/compare.sh DATA OUT --pairs 100      # whatever evaluate.py takes
 set -euo pipefail
 
-if [ $# -ne 2 ]; then
-    echo "Usage: launch/compare.sh DATA OUT" >&2
+if [ $# -lt 2 ]; then
+    echo "Usage: launch/compare.sh DATA OUT [options of launch/evaluate.py]" >&2
     exit 2
 fi
 DATA=$(cd "$1" && pwd)
@@ -44,4 +45,4 @@ printf '%s\n' "${RUNS[@]}" |
 names=("${RUNS[@]//[:,]/-}")
 folders=$(printf ",%s" "${names[@]/#/$OUT/runs/}")
 python launch/evaluate.py --suite=open_faces --runs="${folders:1}" --data="$DATA" \
-    --out="$OUT/report" --fetch
+    --out="$OUT/report" --fetch "${@:3}"
