@@ -141,7 +141,8 @@ def twins():
             batch = as_torch(torch, jax.tree.map(lambda x, i=i: x[i], rounds))
             critic.append(twin.critic_update(batch, torch.tensor(np.array(t))))
         means = {k: np.mean([c[k] for c in critic]) for k in critic[0]}
-        means |= twin.generator_update(batch)
+        norm = "critic/gradient_norm"
+        means |= {norm: critic[-1][norm]} | twin.generator_update(batch)
         theirs.append((copy_of(twin), means))
     return ours, theirs
 
