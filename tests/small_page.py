@@ -33,6 +33,14 @@ def upload(page, path):
     settle(page)
 
 
+def press(page, selector):
+    """What is pressed changes the picture: however slow the machine, wait for that."""
+    before = shown(page)
+    page.click(selector)
+    until(page, f"Number(document.body.dataset.shown || 0) > {before}")
+    settle(page)
+
+
 def picture(page):
     """A fingerprint of what is drawn."""
     return page.evaluate("document.getElementById('result').toDataURL()")

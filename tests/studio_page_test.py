@@ -5,7 +5,17 @@ import re
 
 import pytest
 import small_studio
-from small_page import drag, photograph, picture, settle, shown, until, upload, value
+from small_page import (
+    drag,
+    photograph,
+    picture,
+    press,
+    settle,
+    shown,
+    until,
+    upload,
+    value,
+)
 
 pytest.importorskip("starlette", reason="the studio needs slider_jax[studio]")
 pytest.importorskip("uvicorn", reason="the studio needs slider_jax[studio]")
@@ -195,13 +205,11 @@ def test_the_search_and_the_components(open_page, photos):
 def test_mirror_random_presets_and_apply(open_page, photos):
     page = open_page()
     upload(page, photos["one"])
-    page.click("#random")
-    settle(page)
+    press(page, "#random")
     worn = picture(page)
     page.fill("#preset", "mine")
     page.click("#keep button")
-    page.click("#mirror")
-    settle(page)
+    press(page, "#mirror")
     mirrored = picture(page)
     assert mirrored != worn
     page.click("#mirror")
