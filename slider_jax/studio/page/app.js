@@ -88,7 +88,7 @@ async function pump() {
       const answer = await frames(await askFor("render", { seq: ++number, side: side(), mask: painted }));
       const [picture, mask] = await Promise.all(answer.files.map((f) => createImageBitmap(f)));
       if (asked.face !== story.face && wanted) continue;
-      show(answer, picture, mask, performance.now() - started);
+      show(answer, picture, mask, performance.now() - started, asked !== story);
     } catch (error) { if (error.status !== 409) say(error); }
   }
   busy = false;
@@ -97,7 +97,8 @@ async function pump() {
 const side = () => Math.ceil(Math.max(...stage.fit(info)) * Math.min(devicePixelRatio, 2));
 
 // ---- showing ---------------------------------------------------------------------
-function show(answer, picture, mask, took) {
+// `late`: the story went on meanwhile, so that sliders stay where hands have put them.
+function show(answer, picture, mask, took, late) {
   last = answer;
   paint($("result"), picture);
   $("painted").hidden = !mask;
@@ -108,7 +109,7 @@ function show(answer, picture, mask, took) {
   model.components.forEach((name, i) => { measured[name] = answer.measured_vector[i]; });
   for (const name of model.visemes) { values[name] = layer().request[name] ?? 0; }
   const asked = layer().request;
-  for (const name in asked) if (held && name in values && (name === held || name === partner(held))) values[name] = asked[name];
+  for (const name in asked) if (name in values && (late || (held && (name === held || name === partner(held))))) values[name] = asked[name];
   sliders.show(values, asked, held);
   sliders.mark(measured);
   poseHead(held ? { ...answer.shown, ...layer().request } : answer.shown);
