@@ -98,7 +98,7 @@ def test_without_a_workdir_results_go_to_runs(main):
     [
         (["slidergan.py"], "needs a data set: add --config.data.folder=DIR."),
         (["slidergan.py:demo", "--config.data.sze=3"], "the config has no 'sze'."),
-        (["slidergan.py:dmo"], "Unknown variant 'dmo'; choose from ('full', 'small'"),
+        (["slidergan.py:dmo"], "Unknown variant 'dmo'; choose from ('full', 'default'"),
         (["no_such_config.py"], "No such file or directory: 'configs/no_such_config"),
         (["slidergan.py:tiny", "--config.seed=abc"], "--config.seed=abc: invalid"),
         (["slidergan.py:tiny", "--wrkdir=runs"], "Unknown command line flag 'wrkdir'"),
