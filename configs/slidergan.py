@@ -99,7 +99,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config.keep = 3  # checkpoints
     config.samples = 4  # rows of each block of a sheet
 
-    if {"demo", "small", "default"} & {*asked}:  # minutes, not days: lean on the ground truth
+    if {"demo", "small", "default"} & {
+        *asked
+    }:  # minutes, not days: lean on the ground truth
         config.identity = "none"  # dlib's weights would be a download
         config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
         config.model.update(mapped=True, added=True, distance="squared")

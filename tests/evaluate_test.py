@@ -30,7 +30,7 @@ from slider_jax.evaluate.contenders import CEILING, FLOOR
 from slider_jax.face.expressions import KINDS
 from slider_jax.identity_weights import reference_landmarks
 from slider_jax.licences import FOLDER
-from slider_jax.measures import ied, people
+from slider_jax.measures import distributions, ied, people
 
 TINY = FOLDER / "tiny"
 PLAN = protocols.Plan(pairs=10, slides=2, batch=4, seed=0)
@@ -138,6 +138,28 @@ def test_batches_of_any_size_give_the_same_numbers(test_set, run, name):
         )
     for measure, value in whole.get("numbers", {}).items():
         np.testing.assert_allclose(few["numbers"][measure], value, rtol=1e-3)
+
+
+def test_fid_and_kid_are_computed_without_each_group_of_people():
+    rng = np.random.default_rng(0)
+    people = np.repeat(np.arange(12), 6) * 7
+    fake, true = rng.normal(size=(2, 72, 3)) + [[[0.5]], [[0]]]
+    clouds = protocols._Clouds(people)
+    for some in np.split(np.arange(72), [5, 30, 31]):
+        clouds("fake", fake[some], people[some])
+        clouds("true", true[some], people[some])
+    found = clouds.distances()
+    here = [np.ones(72, bool)] + [people // 7 % 4 != group for group in range(4)]
+    frechet, kernel = distributions.frechet_distance, distributions.kernel_distance
+    moments = distributions.Moments.of
+    fid = [frechet(moments(fake[some]), moments(true[some])) for some in here]
+    kid = [kernel(fake[some], true[some]) for some in here]
+    for name, each in dict(fid=fid, kid=kid).items():
+        np.testing.assert_allclose(found["numbers"][name], each[0])
+        np.testing.assert_allclose(found["without"][name], each[1:])
+    row = rows.Row("x", "run", "", [found | dict(who=np.unique(people), values={})])
+    cell = row.cell("fid", 0)
+    assert cell["low"] < fid[0] < cell["high"] and cell["over"] == "people"
 
 
 def test_the_average_is_that_of_the_classes(test_set):

@@ -123,3 +123,12 @@ def test_a_better_correlation_is_told_from_a_worse_and_not_from_its_like():
     np.testing.assert_allclose(
         spread.significance_of(*both, means, seed=0), spread.significance(a, b, seed=0)
     )
+
+
+def test_the_jackknife_of_a_mean_is_students_interval():
+    values = draw(12)
+    without = np.array([np.delete(values, i).mean() for i in range(12)])
+    found = spread.grouped(values.mean(), without, 12)
+    theirs = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    np.testing.assert_allclose([found.low, found.high], theirs, rtol=1e-9)
+    assert found.mean == values.mean() and found.count == 12

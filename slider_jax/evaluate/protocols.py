@@ -7,6 +7,8 @@ correlation, is made of `sums`: of each of `who`, by channel.
 """
 
 import dataclasses
+import functools
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,6 +38,7 @@ from slider_jax.measures.people import cosine
 Part = dict[str, Any]
 Tick = Callable[[], object]  # once a batch
 KID_PICTURES = 2000  # its kernel looks at all pairs of them
+GROUPS = 10  # of test people: FID and KID are computed without each of them, too
 LESSONS = 10  # true faces for each pair, to fit the reader of action units
 
 
@@ -80,8 +83,7 @@ def reenact(
 def _transfer(test, answer, judges, plan, tick, read=None):
     chosen = pairs(test.paired, seed=plan.seed)[: plan.pairs]
     people = test.paired.table["identity"][chosen[:, 1]]
-    collect, fake_cloud, true_cloud = _Values(), _Cloud(), _Cloud()
-    sums = reader.Sums(people)
+    collect, sums, clouds = _Values(), reader.Sums(people), _Clouds(people)
     points = lambda images: judges.points(to_bytes(images))
     for places, count in batches(len(chosen), plan.batch):
         inputs, targets = chosen[places].T
@@ -111,16 +113,12 @@ def _transfer(test, answer, judges, plan, tick, read=None):
             # Edits of half the pairs, truths of the others: no face is its own rival.
             half = places[:count] % 2 == 0
             true = test.paired.judged("features", judges.features, targets)
-            fake_cloud(np.asarray(judges.features(edits))[:count][half])
-            true_cloud(true[:count][~half])
+            fake = np.asarray(judges.features(edits))[:count]
+            clouds("fake", fake[half], people[places[:count]][half])
+            clouds("true", true[:count][~half], people[places[:count]][~half])
         tick()
     part = collect.part(people) | dict(who=sums.people, sums=sums.found)
-    if min(fake_cloud.count, true_cloud.count) > 1:
-        part["numbers"] = dict(
-            fid=distributions.frechet_distance(fake_cloud.moments, true_cloud.moments),
-            kid=distributions.kernel_distance(fake_cloud.first, true_cloud.first),
-        )
-    return part | dict(pairs=chosen.tolist())
+    return part | clouds.distances() | dict(pairs=chosen.tolist())
 
 
 _ied = jax.jit(ied.ied)
@@ -131,7 +129,7 @@ def pixel_measures(
     edit: Array, truth: Array, source: Array, background: Array
 ) -> dict[str, Array]:
     """Of floats [b h w 3] and a mask [b h w]: every measure's [b]."""
-    named = ("mae", "psnr", "ssim", "ms_ssim")
+    named = ("mae", "rmse", "mse", "psnr", "ssim", "ms_ssim")
     found = {name: getattr(pixels, name)(edit, truth) for name in named}
     found["ied"] = ied.ied(edit, truth)
     return found | {"background": pixels.background_change(edit, source, background)}
@@ -257,23 +255,50 @@ class _Values:
         return dict(people=people, values=values)
 
 
-class _Cloud:
-    """Of features: all their moments, and the first ones themselves."""
+class _Clouds:
+    """Features of two sets, by groups of people: moments, and the first ones."""
 
-    def __init__(self):
-        self.moments, self.kept = None, []
+    def __init__(self, people):
+        who = np.unique(people)
+        # Alike to within one, and far fewer than people, or no group tells of another.
+        self.count = min(GROUPS, len(who) // 3)
+        self.group_of = {p: i % max(self.count, 1) for i, p in enumerate(who)}
+        self.moments, self.kept, self.kept_of = {}, {}, {}
 
-    def __call__(self, features):
-        if len(features):
-            new = distributions.Moments.of(features)
-            self.moments = self.moments + new if self.count else new
-            room = KID_PICTURES - sum(map(len, self.kept))
-            self.kept.append(features[: max(room, 0)])
+    def __call__(self, which, features, people):
+        groups = np.array([self.group_of[p] for p in people], int)
+        for group in np.unique(groups):
+            new = distributions.Moments.of(features[groups == group])
+            there = self.moments.setdefault(which, {})
+            there[group] = there[group] + new if group in there else new
+        room = KID_PICTURES - sum(map(len, self.kept.setdefault(which, [])))
+        self.kept[which].append(features[: max(room, 0)])
+        self.kept_of.setdefault(which, []).append(groups[: max(room, 0)])
 
-    @property
-    def count(self):
-        return self.moments.count if self.moments else 0
+    def distances(self):
+        """Of everybody, and of everybody but one group."""
+        numbers = self._without(None)
+        if numbers is None:
+            return {}
+        without = [self._without(group) for group in range(self.count)]
+        if len(without) < 3 or None in without:
+            return dict(numbers=numbers)
+        each = {name: [one[name] for one in without] for name in numbers}
+        return dict(numbers=numbers, without=each)
 
-    @property
-    def first(self):
-        return np.concatenate(self.kept)
+    def _without(self, left_out):
+        moments, first = [], []
+        for which in ("fake", "true"):
+            groups = self.moments.get(which, {})
+            some = [one for group, one in groups.items() if group != left_out]
+            if sum(one.count for one in some) < 2:
+                return None
+            moments.append(functools.reduce(operator.add, some))
+            keep = np.concatenate(self.kept_of[which]) != left_out
+            first.append(np.concatenate(self.kept[which])[keep])
+        if min(map(len, first)) < 2:
+            return None
+        return dict(
+            fid=distributions.frechet_distance(*moments),
+            kid=distributions.kernel_distance(*first),
+        )

@@ -67,8 +67,16 @@ class Row:
         if None not in numbers and numbers:
             if len(numbers) > 1:
                 return _over_seeds(numbers)
-            return dict(mean=float(numbers[0]), over="nothing")
+            return self._whole(column, float(numbers[0]))
         return None
+
+    def _whole(self, column, number):
+        """Of the set of all edits: its interval is over groups of people, if any."""
+        without = self.parts[0].get("without", {}).get(column)
+        if without is None:
+            return dict(mean=number, over="nothing")
+        found = spread.grouped(number, np.array(without), len(self.who))
+        return dict(found._asdict(), over="people")
 
     def _statistic(self, column, seed):
         found = [_sums(part, column) for part in self.parts]

@@ -25,7 +25,7 @@ class Protocol:
 
 
 PROTOCOLS = {
-    "transfer": Protocol(protocols.transfer, version=3),
+    "transfer": Protocol(protocols.transfer, version=4),
     "reenact": Protocol(protocols.reenact, version=2, roles=("run",), reads=True),
     "recognise": Protocol(
         protocols.recognise,
@@ -63,7 +63,7 @@ TABLES = (
         "are found by the same landmarker on both. Background is what is face in "
         "neither of the two. Pose is the head's, by the landmarks: an expression alone "
         "moves that reading by a degree.",
-        (*PIXELS, "lpips", "landmarks", "pose", "background"),
+        (*PIXELS, "rmse", "mse", "lpips", "landmarks", "pose", "background"),
         against_floor=(*PIXELS, "lpips", "landmarks"),
     ),
     Table(
@@ -174,8 +174,8 @@ TABLES = (
         "features of the network named below; published FIDs are Inception's, of many "
         "more pictures, and not to be compared. "
         "True pictures have the ground truth's numbers, and so nearly have unchanged "
-        "ones: this says how real edits look, not whether they do what was asked. No "
-        "interval: these are numbers of whole sets.",
+        "ones: this says how real edits look, not whether they do what was asked. The "
+        "interval leaves out a tenth of the people at a time.",
         ("fid", "kid"),
     ),
     Table(

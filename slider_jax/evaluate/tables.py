@@ -17,7 +17,15 @@ SURE = 0.05  # of a difference: chance explains it in one of twenty
 ARROWS = {"up": "↑", "down": "↓"}
 # Measure or prefix: (factor, digits).
 FORMATS = {
-    **dict(ied=(1e3, 2), mae=(1e3, 2), psnr=(1, 2), ssim=(1, 4), ms_ssim=(1, 4)),
+    **dict(
+        ied=(1e3, 2),
+        mae=(1e3, 2),
+        rmse=(1e3, 2),
+        mse=(1e3, 2),
+        psnr=(1, 2),
+        ssim=(1, 4),
+        ms_ssim=(1, 4),
+    ),
     **dict(lpips=(1, 4), landmarks=(1e2, 2), background=(1, 2), identity=(1, 3)),
     **dict(verified=(1e2, 1), recognised=(1e2, 1), fid=(1, 2), kid=(1e3, 2)),
     **dict(reading=(1, 3), consistency=(1, 3), unedited=(1, 3), selectivity=(1, 3)),

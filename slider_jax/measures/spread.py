@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int, Real
+from scipy import stats
 
 Values = Real[np.ndarray, "n"]
 People = Int[np.ndarray, "n"]
@@ -58,6 +59,18 @@ def interval_of(sums: Sums, statistic: Statistic, *, seed: int) -> Interval:
     low, high = np.nanquantile(np.concatenate(draws), [tail, 1 - tail])
     middle = float(statistic(sums.sum(axis=0)))
     return Interval(middle, float(low), float(high), len(sums))
+
+
+def grouped(whole: float, without: Values, people: int) -> Interval:
+    """Student's interval of what no sums give, by the jackknife (Quenouille 1956).
+
+    `without[g]` is the same number without group g of the people, of several equal
+    ones; `people` is how many there are.
+    """
+    groups = len(without)
+    error = np.sqrt((groups - 1) * np.mean((without - np.mean(without)) ** 2))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, groups - 1) * error)
+    return Interval(whole, whole - reach, whole + reach, people)
 
 
 def significance(
