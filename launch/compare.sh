@@ -30,6 +30,7 @@ RUNS=(
     slidergan:small,no_id
     stargan:small
     slidergan:small,no_id_no_gen
+    slidergan:small,speech
 )
 
 train() {
