@@ -129,9 +129,9 @@ def make_step(
 
         metrics = {}
         if critic is not None:
-            state, each = jax.lax.scan(
-                critic_update, state, (batches, jnp.stack(critic_keys)), unroll=unroll
-            )
+            # A scan of one step stays a loop, where convolutions are slow on CPUs.
+            loop = _unrolled if unroll else jax.lax.scan
+            state, each = loop(critic_update, state, (batches, jnp.stack(critic_keys)))
             norm = "critic/gradient_norm"  # the last one's: all cost a twentieth
             metrics |= jax.tree.map(jnp.mean, each) | {norm: each[norm][-1]}
         if generator is not None:
@@ -154,6 +154,16 @@ def make_step(
         return state.replace(step=state.step + 1), metrics
 
     return step
+
+
+def _unrolled(update, state, xs):
+    """As `lax.scan`."""
+    leaves, tree = jax.tree.flatten(xs)
+    metrics = []
+    for slices in zip(*leaves, strict=True):
+        state, its = update(state, tree.unflatten(slices))
+        metrics.append(its)
+    return state, jax.tree.map(lambda *each: jnp.stack(each), *metrics)
 
 
 def weighted_sum(weights: Weights, losses: Losses) -> Float[Array, ""]:

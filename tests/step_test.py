@@ -64,6 +64,15 @@ def test_unrolled_and_scanned_are_the_loop_that_they_replace():
         )
 
 
+@pytest.mark.parametrize(("n_critic", "unroll"), [(1, True), (3, True), (1, False)])
+def test_what_is_unrolled_holds_no_loop(n_critic, unroll):
+    """A scan of one would be one, and five times as slow on a CPU."""
+    of = step.make_step(SmallSystem(), sgd(), unroll=unroll)
+    program = jax.make_jaxpr(of)(first_state(), batches(n_critic, 2), WEIGHTS)
+    names = {equation.primitive.name for equation in program.eqns}
+    assert ("scan" in names) is not unroll
+
+
 def test_a_frozen_entry_stays_and_needs_no_optimiser():
     state = first_state()
     state = state.replace(params=state.params | {"identity": jnp.ones(3)})
