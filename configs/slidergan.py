@@ -138,7 +138,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.learning_rate.generator = 8e-4
         config.constant = 0.9  # until the critic has learnt to read
         config.ema_decay = 0.998
-        for p, steps in zip(config.phases, (60000, 7000, 300), strict=True):
+        for p, steps in zip(config.phases, (120000, 14000, 400), strict=True):
             p.steps = steps
         for p in config.phases[1:]:
             p.weights.generator.update(adversarial=5.0, expression=60.0)
