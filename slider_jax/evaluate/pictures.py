@@ -66,7 +66,7 @@ def _random(test, runs, plan):
     inputs, targets = chosen[np.sort(few)].T
     images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
     columns = [images, *(run.answer(images, wanted) for run in runs), wanted.truth]
-    names = ["input", *(_short(run.name) for run in runs), "ground truth"]
+    names = ["input", *(short(run.name, 16) for run in runs), "ground truth"]
     kinds = [KINDS[k] for k in wanted.kind]
     png = _sheet(columns, names, kinds, f"{len(few)} pairs drawn by seed {plan.seed}")
     return Picture(
@@ -142,8 +142,9 @@ def _cell(image):
     return np.asarray(picture.resize((side, side), Image.Resampling.LANCZOS))
 
 
-def _short(name):
-    return name if len(name) <= 16 else f"{name[:15]}…"
+def short(name: str, letters: int) -> str:
+    """Runs of one family differ at the end of their names."""
+    return name if len(name) <= letters else f"…{name[1 - letters :]}"
 
 
 def _png(pixels):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from slider_jax.evaluate.contenders import Contender
-from slider_jax.evaluate.pictures import Picture
+from slider_jax.evaluate.pictures import Picture, short
 
 # Table: its column that is drawn.
 DRAWN = {
@@ -78,11 +78,10 @@ def intervals(title: str, rows: Sequence[tuple[str, str, dict]]) -> str:
     for i, ((name, role, _), (low, mean, high)) in enumerate(
         zip(rows, ends, strict=True)
     ):
-        y, colour = ROW * (i + 0.5) + 4, COLOURS[0] if role == "run" else FAINT
+        y = ROW * (i + 0.5) + 4
+        colour, ink = (COLOURS[0], INK) if role == "run" else (FAINT, FAINT)
         parts += [
-            _text(
-                LABELS - 4, y + 4, _short(name), "end", INK if role == "run" else FAINT
-            ),
+            _text(LABELS - 4, y + 4, short(name, 26), "end", ink),
             f'<line x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y}" y2="{y}" '
             f'stroke="{colour}" stroke-width="3" stroke-linecap="round"/>',
             f'<circle cx="{x(mean):.1f}" cy="{y}" r="5" fill="{colour}"/>',
@@ -176,10 +175,6 @@ def _text(x, y, words, anchor, colour):
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">'
         f"{html.escape(words)}</text>"
     )
-
-
-def _short(name):
-    return name if len(name) <= 26 else f"{name[:25]}…"
 
 
 def _svg(width, height, title, parts):
