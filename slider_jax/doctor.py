@@ -1,7 +1,6 @@
 """Is this machine ready? Versions, devices, assets, disk, and how to get the rest."""
 
 import collections
-import hashlib
 import importlib.metadata
 import os
 import pathlib
@@ -12,7 +11,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from slider_jax import fetch
+from slider_jax import fetch, files
 
 ASSETS = pathlib.Path(__file__).parent / "assets"
 NEEDED = "head.npz"
@@ -50,13 +49,12 @@ def report() -> dict[str, Any]:
 def check_assets(folder: pathlib.Path) -> tuple[dict[str, str], list[str]]:
     """Every file of SHA256SUMS (as sha256sum writes it) against its hash."""
     way_out = "install slider_jax again, or restore it with git"
-    sums = folder / "SHA256SUMS"
-    if not sums.is_file():
-        return {}, [f"{sums} is missing: {way_out}."]
-    lines = [line.split(maxsplit=1) for line in sums.read_text().splitlines() if line]
-    expected = {name.lstrip("*"): digest for digest, name in lines}
+    try:
+        expected = files.sums(folder)
+    except FileNotFoundError as error:
+        return {}, [f"{error.filename} is missing: {way_out}."]
     found = {NEEDED: "not listed in SHA256SUMS"} | {
-        name: _compare(folder / name, digest) for name, digest in expected.items()
+        name: files.compare(folder / name, digest) for name, digest in expected.items()
     }
     return found, [
         f"{folder / name} is {state}: {way_out}."
@@ -178,10 +176,3 @@ def _version(package: str) -> str | None:
 
 def _pip(requirements: list[Any]) -> str:
     return "pip install " + " ".join(f"'{r}'" for r in requirements)
-
-
-def _compare(path: pathlib.Path, digest: str) -> str:
-    if not path.is_file():
-        return "missing"
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    return "well" if found == digest else "not the file that was released"

@@ -1,6 +1,7 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and are what was released."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import secrets
@@ -17,3 +18,19 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def sums(folder: pathlib.Path) -> dict[str, str]:
+    """Digests by name, from the folder's SHA256SUMS (as sha256sum writes it)."""
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    pairs = [line.split(maxsplit=1) for line in lines if line]
+    return {name.lstrip("*"): digest for digest, name in pairs}
+
+
+def compare(path: pathlib.Path, digest: str) -> str:
+    """In words: `well`, or what is wrong with the file."""
+    if not path.is_file():
+        return "missing"
+    with open(path, "rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    return "well" if found == digest else "not the file that was released"

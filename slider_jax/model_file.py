@@ -58,6 +58,12 @@ def load_model(path: str | os.PathLike | None = None) -> Model:
                 "folder, or a file made of it with `slider export`."
             )
         raise FileNotFoundError(f"There is no model at {path}.")
+    if path == DEFAULT:
+        state = files.compare(path, files.sums(path.parent)[path.name])
+        if state != "well":
+            raise ValueError(
+                f"{path} is {state}: install slider_jax again, or restore it with git."
+            )
     try:
         return _load_file(path)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:

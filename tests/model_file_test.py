@@ -137,6 +137,17 @@ def test_what_is_not_there_is_said(tmp_path, monkeypatch):
         model_file.load_model()
 
 
+def test_another_file_in_the_place_of_the_default_is_refused(tmp_path, monkeypatch):
+    there = model_file.DEFAULT
+    (tmp_path / "SHA256SUMS").write_bytes((there.parent / "SHA256SUMS").read_bytes())
+    monkeypatch.setattr(model_file, "DEFAULT", tmp_path / there.name)
+    (tmp_path / there.name).write_bytes(there.read_bytes())
+    model_file.load_model()
+    (tmp_path / there.name).write_bytes(there.read_bytes()[:-1] + b"?")
+    with pytest.raises(ValueError, match="is not the file that was released"):
+        model_file.load_model()
+
+
 @pytest.fixture
 def run(tmp_path):
     """A run of SliderGAN with two checkpoints, as launch/main.py leaves one."""
