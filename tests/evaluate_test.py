@@ -371,3 +371,18 @@ def test_a_run_folder_is_named_and_read(files, monkeypatch):
     assert found[0].id != found[1].id and found[0].group == found[0].id
     picture = jax.numpy.zeros((1, 64, 64, 3))
     assert found[0].read(picture).shape == (1, 30)
+
+
+def test_runs_go_together_that_differ_in_their_seed_alone():
+    model = small_editor.model()
+
+    def group(seed, steps, rate=1e-3):
+        made = dataclasses.replace(
+            model, card=model.card | {"trained": {"steps": steps}}
+        )
+        config = {"seed": seed, "learning_rate": rate}
+        return contenders.contender("x", made, config=config).group
+
+    assert group(0, 10) == group(1, 10)
+    others = group(0, 20), group(0, 10, rate=1e-4)
+    assert len({group(0, 10), *others}) == 3

@@ -95,7 +95,8 @@ def contender(name: str, model: Model, config: dict | None = None) -> Contender:
     edit = _in_batches(jax.jit(system.edit))
     read = jax.jit(lambda critic, image: system.critic.apply(critic, image)[1])
     read = _in_batches(read)
-    same = config and {k: v for k, v in config.items() if k != "seed"}
+    # Another step of one training is no second seed.
+    same = config and config | {"seed": None, "steps": trained.get("steps")}
     about = {key: value for key, value in trained.items() if value is not None}
     return Contender(
         name,
