@@ -63,7 +63,7 @@ def row(editor, name, picture, slider, measure):
             f"{name:10}  {slider:8}  {seen[0]:.3f} to {seen[-1]:.3f}  τ {tau:5.2f}"
             f"  changed {changed:.0%}"
         )
-    return [strips.look(session, edit, 96) for edit in edits]
+    return [strips.look(session, edit, 80) for edit in edits]
 
 
 def main():
@@ -79,7 +79,7 @@ def main():
             names.append(f"{name}, {slider}")
     columns = [f"{value:.2f}" for value in VALUES]
     sheet = strips.sheet(cells, columns, names, across=editor.model.id)
-    photo.save(sheet, options.out, quality=85)
+    photo.save(sheet, options.out, quality=80)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from scipy import ndimage, sparse
 
 FEATHER = 1 / 12  # of the patch: where a change fades out towards its border
 
+PAINTED = 16, 48  # levels of 255 of a change: detail begins to go, and is gone
+
 Frame = Float[np.ndarray, "2 3"]
 
 
@@ -92,21 +94,27 @@ class Paster:
         pixels: UInt8[np.ndarray, "h w 3"],
         change: Float[np.ndarray, "size size 3"],
         mask: Float[np.ndarray, "size size 1"],
+        before: Float[np.ndarray, "size size 3"],
         flipped: bool = False,
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
         """`change` in levels of 255 under `mask` (0..1); and the mask in the picture.
 
-        Where that is zero, and where there is no change, no byte differs. `flipped`:
-        the patch was cut out of the picture's mirror image.
+        What the picture has beyond `before`, the patch as it was, is finer than a patch
+        can show: it stays where little changes, and goes where much does. Where the
+        mask is zero, and where there is no change, no byte differs. `flipped`: the
+        patch was cut out of the picture's mirror image.
         """
         pixels, native = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
         x0, y0, x1, y1 = self.rectangle
         k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
-        layers = np.concatenate([change, 255 * mask * self.window], 2, dtype=np.float32)
+        over = painted_over(change)
+        share = 255 * mask * self.window
+        layers = [change + over * before, over, share]
+        layers = np.concatenate(layers, 2, dtype=np.float32)
         if self.blur:
             layers = ndimage.gaussian_filter(layers, (self.blur, self.blur, 0))
-        grid = (self.taps @ layers.reshape(-1, 4)).T.reshape(4, -1, columns)
-        seen = grid[3] > 0.5  # in levels of 255: anything less is rounded to nothing
+        grid = (self.taps @ layers.reshape(-1, 5)).T.reshape(5, -1, columns)
+        seen = grid[4] > 0.5  # in levels of 255: anything less is rounded to nothing
         if not seen.any():
             return pixels, native
         y, x = (_span(seen.any(axis)) for axis in (1, 0))
@@ -121,13 +129,26 @@ class Paster:
             count = len(range(*rows.indices(y1)))
             upper, lower = wide[:, :count], wide[:, 1 : count + 1]
             layer = upper if phase == 0 else upper + (lower - upper) * (phase / k)
-            share = np.rint(layer[3]).clip(0, 255)
+            share = np.rint(layer[4]).clip(0, 255)
             native[rows, x0:x1] = share
             share *= np.float32(1 / 255)
             for c in range(3):
                 channel = pixels[rows, x0:x1, c]
-                channel[...] = np.rint(channel + layer[c] * share).clip(0, 255)
+                added = layer[c] - layer[3] * channel
+                channel[...] = np.rint(channel + added * share).clip(0, 255)
         return pixels, native
+
+
+def painted_over(
+    change: Float[np.ndarray, "size size 3"],
+) -> Float[np.ndarray, "size size 1"]:
+    """1 where so much changes that the picture's own detail would shine through."""
+    low, high = PAINTED
+    much = (np.abs(change).max(2, keepdims=True) - low) / (high - low)
+    much = much.clip(0, 1)
+    wide = ndimage.maximum_filter(much * much * (3 - 2 * much), (3, 3, 1))
+    sigma = len(change) / 64
+    return ndimage.gaussian_filter(wide, (sigma, sigma, 0))
 
 
 def _span(seen):

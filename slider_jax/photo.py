@@ -153,17 +153,21 @@ def paste(
     the crop's border. Also returned as it lies in the photo: where that is zero, and
     where nothing changed, the photo keeps its bytes.
     """
-    change = _levels(after) - _levels(before)
+    before = _levels(before)
+    change = _levels(after) - before
     height, width = photo.pixels.shape[:2]
     put = patch.paster(height, width, frame, len(change))
     mask = np.asarray(mask, np.float32)
-    pixels, native = put(photo.pixels, change, mask, flipped)
+    pixels, native = put(photo.pixels, change, mask, before, flipped)
     return photo.replace(pixels=pixels), native
 
 
 def _levels(image):
+    """Of 255."""
     image = np.asarray(image)
-    return image.astype(np.float32) * (1 if image.dtype == np.uint8 else 127.5)
+    if image.dtype == np.uint8:
+        return image.astype(np.float32)
+    return 127.5 * (image.astype(np.float32) + 1)
 
 
 @functools.cache

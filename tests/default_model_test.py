@@ -18,7 +18,7 @@ def painter():
 def test_it_says_what_it_is(painter):
     card = painter.model.card
     assert card["licence"] == "Apache-2.0" and card["default"] is True
-    assert "small" in card["note"]
+    assert "no photograph" in card["note"]
 
 
 def test_an_edit_comes_nearer_to_the_ground_truth(painter):

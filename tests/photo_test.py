@@ -221,7 +221,7 @@ def test_a_change_arrives_where_it_was_made(side):
     """A constant one in full, a ramp as a ramp; the border of the crop fades out."""
     p = photo.open_photo(np.full((320, 320, 3), 100, np.uint8))
     frame = similarity(side, 0.3, np.array([160, 160.0]), 32)
-    before = np.zeros((32, 32, 3), np.float32)
+    before = np.full((32, 32, 3), 100 / 127.5 - 1, np.float32)
     after = before + np.mgrid[0.5:32, :1, :1][0] / 127.5
     pasted, native = photo.paste(p, frame, before, after, np.ones((32, 32, 1)))
     y, x = np.mgrid[:320, :320] + 0.5
@@ -237,10 +237,29 @@ def test_a_change_arrives_where_it_was_made(side):
 def test_a_change_finer_than_the_photo_is_averaged():
     p = photo.open_photo(np.full((40, 40, 3), 100, np.uint8))
     frame = similarity(16, 0.0, np.array([20.25, 20.25]), 64)
-    after = np.zeros((64, 64, 3), np.float32)
-    after[:, ::4], after[:, 1::4] = 0.5, 0.5  # just where the photo has its pixels
-    pasted, _ = photo.paste(p, frame, 0 * after, after, np.ones((64, 64, 1)))
+    before = np.full((64, 64, 3), 100 / 127.5 - 1, np.float32)
+    after = before.copy()
+    for first in (0, 1):  # just where the photo has its pixels
+        after[:, first::4] += 0.5
+    pasted, _ = photo.paste(p, frame, before, after, np.ones((64, 64, 1)))
     assert abs(pasted.pixels[16:24, 16:24] - 131.9).max() < 2
+
+
+@pytest.mark.parametrize("levels, kept", [(8, 1.0), (80, 0.0)])
+def test_the_photos_own_detail_goes_where_much_changes(levels, kept):
+    """Or a pupil would shine through a lid that is closed over it."""
+    rng = np.random.default_rng(0)
+    p = photo.open_photo(rng.integers(60, 100, (300, 300, 3), np.uint8))
+    frame = similarity(240, 0.2, np.array([150, 150.0]), 32)
+    before = photo.crop(p, frame, 32)
+    after = before + np.uint8(levels)
+    pasted, _ = photo.paste(p, frame, before, after, np.ones((32, 32, 1)))
+    middle = np.s_[110:190, 110:190]
+    seen = pasted.pixels[middle].astype(float)
+    detail = p.pixels[middle] - p.pixels[middle].mean((0, 1))
+    share = (seen * detail).mean() / (detail * detail).mean()
+    assert share == pytest.approx(kept, abs=0.05)
+    assert seen.mean() == pytest.approx(p.pixels[middle].mean() + levels, abs=1)
 
 
 def test_the_same_paste_gives_the_same_bytes_and_leaves_the_photo_alone(couple):

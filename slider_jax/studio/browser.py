@@ -56,6 +56,7 @@ def face(opened: Session) -> bytes:
         "fade": session.FADE,
         "open": session.OPEN,
         "feather": patch.FEATHER,
+        "painted": patch.PAINTED,
         "record": opened.edit(now).record,
     }
     return pictures.frames(answer, [opened.crop.tobytes()])

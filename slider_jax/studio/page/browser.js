@@ -32,10 +32,10 @@ async function imagine(on, vector) {
   const seen = on.flipped ? tidy(times(on.mirror, vector)) : vector;
   const { edited, mask } = await network(on.crop, on.size, seen);
   const levels = 127.5 * smooth(distance / on.fade);
-  return { change: edited.map((v, i) => levels * (v - on.crop[i])), mask: feathered(mask, on.size, on.open) };
+  return { change: edited.map((v, i) => levels * (v - on.crop[i])), mask: feathered(mask, on.size, on.open), before: on.levels };
 }
 function put({ paster, before, after }, edit) {
-  const changed = edit ? paster.paste(before.data, after.data, edit.change, edit.mask) : 0;
+  const changed = edit ? paster.paste(before.data, after.data, edit.change, edit.mask, edit.before) : 0;
   context.putImageData(edit ? after : before, paster.x, paster.y);
   return changed;
 }
@@ -87,7 +87,7 @@ async function openFace(i) {
   const paster = makePaster(info.width, info.height, answer);
   const after = new ImageData(paster.width, paster.height);
   const crop = Float32Array.from(bytes, (v) => v / 127.5 - 1);
-  return { ...answer, crop, paster, after, look: answer.looks.measured, request: {}, edit: null };
+  return { ...answer, crop, levels: bytes, paster, after, look: answer.looks.measured, request: {}, edit: null };
 }
 // The browser's own reading of the file; the server's where it cannot.
 async function read(chosen, opened, of) {

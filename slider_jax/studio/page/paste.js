@@ -3,7 +3,7 @@
 
 export const smooth = (x) => { const t = Math.min(1, Math.max(0, x)); return t * t * (3 - 2 * t); };
 
-const CHANNELS = 4; // red, green, blue of the change, and how much of it shows
+const CHANNELS = 5; // red, green, blue to add, how much of the photo goes, and how much of all that shows
 const PAD = 3; // zeros around a patch, as far as cubic interpolation looks
 
 // Gaussian along both sides of [size, size, channels]; what lies outside is mirrored or zero.
@@ -30,16 +30,29 @@ function blur(values, size, channels, sigma, mirrored) {
 // 1 wherever the model's mask is open, softly 0 where it is shut.
 export function feathered(mask, size, [low, high]) {
   const share = mask.map((m) => smooth((m - low) / (high - low)));
+  return blur(widened(share, size), size, 1, size / 128, false);
+}
+// The largest of 3 x 3.
+function widened(share, size) {
   const wide = new Float32Array(share.length);
   for (let y = 0; y < size; y++) for (let x = 0; x < size; x++)
     for (let j = Math.max(0, y - 1); j <= Math.min(size - 1, y + 1); j++)
       for (let i = Math.max(0, x - 1); i <= Math.min(size - 1, x + 1); i++)
         wide[y * size + x] = Math.max(wide[y * size + x], share[j * size + i]);
-  return blur(wide, size, 1, size / 128, false);
+  return wide;
+}
+// 1 where so much changes that the photo's own detail would shine through.
+function paintedOver(change, size, [low, high]) {
+  const much = new Float32Array(size * size);
+  for (let i = 0; i < much.length; i++) {
+    const most = Math.max(...[0, 1, 2].map((n) => Math.abs(change[3 * i + n])));
+    much[i] = smooth((most - low) / (high - low));
+  }
+  return blur(widened(much, size), size, 1, size / 64, true);
 }
 
-// What depends on the frame alone (`flipped`: it is of the photo's mirror image); then `paste(pixels, change, mask)` for each picture.
-export function makePaster(width, height, { frame, size, feather, flipped }) {
+// What depends on the frame alone (`flipped`: it is of the photo's mirror image); then `paste(pixels, change, mask, before)` for each picture.
+export function makePaster(width, height, { frame, size, feather, painted, flipped }) {
   const [[a, b, c], [d, e, f]] = frame, scale = Math.hypot(a, d), det = a * e - b * d;
   const corners = [[0, 0], [size, 0], [0, size], [size, size]].map(([u, v]) =>
     [(e * (u - c) - b * (v - f)) / det, (a * (v - f) - d * (u - c)) / det]);
@@ -72,33 +85,35 @@ export function makePaster(width, height, { frame, size, feather, flipped }) {
   const layers = new Float32Array(CHANNELS * wide * wide), grid = new Float32Array(CHANNELS * rows * columns);
   const line = new Float32Array(CHANNELS * (columns + 1));
 
-  function fill(change, mask) {
+  function fill(change, mask, before) {
+    const over = paintedOver(change, size, painted);
     let flat = new Float32Array(CHANNELS * size * size);
     for (let i = 0; i < size * size; i++) {
-      for (let n = 0; n < 3; n++) flat[4 * i + n] = change[3 * i + n];
-      flat[4 * i + 3] = 255 * mask[i] * edge(i % size) * edge(Math.floor(i / size));
+      for (let n = 0; n < 3; n++) flat[CHANNELS * i + n] = change[3 * i + n] + over[i] * before[3 * i + n];
+      flat[CHANNELS * i + 3] = over[i];
+      flat[CHANNELS * i + 4] = 255 * mask[i] * edge(i % size) * edge(Math.floor(i / size));
     }
     if (sigma) flat = blur(flat, size, CHANNELS, sigma, true);
     for (let y = 0; y < size; y++)
-      layers.set(flat.subarray(4 * y * size, 4 * (y + 1) * size), 4 * ((y + PAD) * wide + PAD));
+      layers.set(flat.subarray(CHANNELS * y * size, CHANNELS * (y + 1) * size), CHANNELS * ((y + PAD) * wide + PAD));
   }
   function interpolate() {
     grid.fill(0);
     for (let k = 0; k < first.length; k++) {
       if (first[k] < 0) continue;
-      let red = 0, green = 0, blue = 0, share = 0;
+      let red = 0, green = 0, blue = 0, over = 0, share = 0;
       for (let j = 0; j < 4; j++) for (let i = 0; i < 4; i++) {
-        const at = 4 * (first[k] + j * wide + i), weight = weights[8 * k + i] * weights[8 * k + 4 + j];
-        red += weight * layers[at]; green += weight * layers[at + 1];
-        blue += weight * layers[at + 2]; share += weight * layers[at + 3];
+        const at = CHANNELS * (first[k] + j * wide + i), weight = weights[8 * k + i] * weights[8 * k + 4 + j];
+        red += weight * layers[at]; green += weight * layers[at + 1]; blue += weight * layers[at + 2];
+        over += weight * layers[at + 3]; share += weight * layers[at + 4];
       }
-      grid[4 * k] = red; grid[4 * k + 1] = green; grid[4 * k + 2] = blue; grid[4 * k + 3] = share;
+      grid.set([red, green, blue, over, share], CHANNELS * k);
     }
   }
   // `pixels` and `out` are RGBA of the rectangle. Where nothing shows, no byte differs.
-  function paste(pixels, out, change, mask) {
+  function paste(pixels, out, change, mask, before) {
     out.set(pixels);
-    fill(change, mask);
+    fill(change, mask, before);
     interpolate();
     const row = CHANNELS * columns, across = x1 - x0;
     let changed = 0;
@@ -108,13 +123,14 @@ export function makePaster(width, height, { frame, size, feather, flipped }) {
         line[i] = grid[upper + i] + (down && down * (grid[upper + row + i] - grid[upper + i]));
       for (let x = 0; x < across; x++) {
         const i = CHANNELS * Math.floor(x / step), right = (x % step) / step;
-        const mix = (n) => line[i + n] + right * (line[i + 4 + n] - line[i + n]);
-        const share = Math.round(clip(mix(3), 0, 255)) / 255;
+        const mix = (n) => line[i + n] + right * (line[i + CHANNELS + n] - line[i + n]);
+        const share = Math.round(clip(mix(4), 0, 255)) / 255;
         if (!share) continue;
+        const over = mix(3);
         const at = 4 * (y * across + (flipped ? across - 1 - x : x));
         let differs = 0;
         for (let n = 0; n < 3; n++) {
-          out[at + n] = pixels[at + n] + mix(n) * share;
+          out[at + n] = pixels[at + n] + (mix(n) - over * pixels[at + n]) * share;
           differs |= out[at + n] ^ pixels[at + n];
         }
         if (differs) changed++;
