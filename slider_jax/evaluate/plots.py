@@ -81,7 +81,7 @@ def intervals(title: str, rows: Sequence[tuple[str, str, dict]]) -> str:
         y = ROW * (i + 0.5) + 4
         colour, ink = (COLOURS[0], INK) if role == "run" else (FAINT, FAINT)
         parts += [
-            _text(LABELS - 4, y + 4, short(name, 26), "end", ink),
+            _text(LABELS - 4, y + 4, short(name, 22), "end", ink),
             f'<line x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y}" y2="{y}" '
             f'stroke="{colour}" stroke-width="3" stroke-linecap="round"/>',
             f'<circle cx="{x(mean):.1f}" cy="{y}" r="5" fill="{colour}"/>',
