@@ -99,9 +99,8 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config.keep = 3  # checkpoints
     config.samples = 4  # rows of each block of a sheet
 
-    if {"demo", "small", "default"} & {
-        *asked
-    }:  # minutes, not days: lean on the ground truth
+    # Minutes or hours, not days: lean on the ground truth.
+    if {"demo", "small", "default"} & {*asked}:
         config.identity = "none"  # dlib's weights would be a download
         config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
         config.model.update(mapped=True, added=True, distance="squared")
@@ -132,7 +131,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
-    if "default" in asked:  # the model in the package: two hours of CPU
+    if "default" in asked:  # the model in the package: an hour of two cores
         config.identity = "none"  # what the comparison of :small found best
         config.data.update(batch_size=16, n_critic=1, pairs="any", photographic=0.5)
         # At 1e-3 and batches of 8 the critic came apart after 7,500 steps.
