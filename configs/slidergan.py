@@ -3,7 +3,7 @@ r"""SliderGAN (Ververas and Zafeiriou 2020): 30 expression sliders, 128 x 128 pi
     python launch/main.py --config=configs/slidergan.py \
         --config.data.folder=/data/open_faces --workdir=runs/slidergan
 
-With nothing but the faces that come in the package, in five minutes on two cores:
+With nothing but the faces that come in the package, in three minutes on two cores:
 
     python launch/main.py --config=configs/slidergan.py:demo
 
