@@ -81,14 +81,18 @@ def squeezed(image):
     return Image.open(file).convert("RGB")
 
 
+def photographs():
+    from matplotlib import cbook
+    from skimage import data
+
+    yield "astronaut", Image.fromarray(data.astronaut())
+    hopper = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    yield "Hopper", Image.open(hopper).convert("RGB")
+
+
 def pictures(photos):
     if photos:
-        from matplotlib import cbook
-        from skimage import data
-
-        yield "astronaut", Image.fromarray(data.astronaut())
-        hopper = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-        yield "hopper", Image.open(hopper).convert("RGB")
+        yield from photographs()
     yield "plain", render(8)
     yield "beard", render(351)
     yield "dark skin", render(94)

@@ -12,6 +12,7 @@ goes the right way. `changed` is the part of the face's square that differs at a
 import argparse
 
 import numpy as np
+from editing_limits import photographs, points
 from PIL import Image
 
 from slider_jax import photo, strips
@@ -30,21 +31,10 @@ PEOPLE = (5, 11, 17)  # every sixth is for testing
 
 
 def pictures():
-    from matplotlib import cbook
-    from skimage import data
-
-    yield "astronaut", Image.fromarray(data.astronaut())
-    hopper = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-    yield "Hopper", Image.open(hopper).convert("RGB")
+    yield from photographs()
     for person in PEOPLE:
         face = next(Renderer(512, 5).rows(person, 0, 1))["image"]
         yield f"render {person}", Image.fromarray(face)
-
-
-def points(picture):
-    """[1, 68, 2] of the largest face."""
-    faces = photo.find_faces(photo.open_photo(picture))
-    return max(faces, key=lambda face: face.box[2] - face.box[0]).landmarks[None]
 
 
 def row(editor, name, picture, slider, measure):
@@ -53,7 +43,7 @@ def row(editor, name, picture, slider, measure):
     now = session.measured.expression
     edits = [r.photo.pixels for r in strips.sweep(session, now, slider, VALUES)]
     if measure:
-        seen = [measure(points(Image.fromarray(edit)))[0] for edit in edits]
+        seen = [measure(points(Image.fromarray(edit))[None])[0] for edit in edits]
         way = 1 if slider == "jawOpen" else -1
         tau = landmarks.monotonicity(way * np.array([seen]))[0]
         box = [round(side) for side in strips.square(session)]
@@ -71,7 +61,10 @@ def main():
     parser.add_argument("model", nargs="?")
     parser.add_argument("--out", default="docs/strips.jpg")
     options = parser.parse_args()
-    editor = Editor.load(options.model)
+    try:
+        editor = Editor.load(options.model)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     cells, names = [], []
     for name, picture in pictures():
         for slider, measure in SLIDERS.items():

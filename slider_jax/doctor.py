@@ -48,16 +48,15 @@ def report() -> dict[str, Any]:
 
 def check_assets(folder: pathlib.Path) -> tuple[dict[str, str], list[str]]:
     """Every file of SHA256SUMS (as sha256sum writes it) against its hash."""
-    way_out = "install slider_jax again, or restore it with git"
     try:
         expected = files.sums(folder)
     except FileNotFoundError as error:
-        return {}, [f"{error.filename} is missing: {way_out}."]
+        return {}, [str(error)]
     found = {NEEDED: "not listed in SHA256SUMS"} | {
         name: files.compare(folder / name, digest) for name, digest in expected.items()
     }
     return found, [
-        f"{folder / name} is {state}: {way_out}."
+        f"{folder / name} is {state}: {files.RESTORE}."
         for name, state in found.items()
         if state != "well"
     ]

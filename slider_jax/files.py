@@ -20,10 +20,15 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         scratch.unlink(missing_ok=True)
 
 
+RESTORE = "install slider_jax again, or restore it with git"
+
+
 def sums(folder: pathlib.Path) -> dict[str, str]:
     """Digests by name, from the folder's SHA256SUMS (as sha256sum writes it)."""
-    lines = (folder / "SHA256SUMS").read_text().splitlines()
-    pairs = [line.split(maxsplit=1) for line in lines if line]
+    path = folder / "SHA256SUMS"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing: {RESTORE}.")
+    pairs = [line.split(maxsplit=1) for line in path.read_text().splitlines() if line]
     return {name.lstrip("*"): digest for digest, name in pairs}
 
 

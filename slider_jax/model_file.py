@@ -59,11 +59,9 @@ def load_model(path: str | os.PathLike | None = None) -> Model:
             )
         raise FileNotFoundError(f"There is no model at {path}.")
     if path == DEFAULT:
-        state = files.compare(path, files.sums(path.parent)[path.name])
+        state = files.compare(path, files.sums(path.parent).get(path.name, ""))
         if state != "well":
-            raise ValueError(
-                f"{path} is {state}: install slider_jax again, or restore it with git."
-            )
+            raise ValueError(f"{path} is {state}: {files.RESTORE}.")
     try:
         return _load_file(path)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:

@@ -101,7 +101,7 @@ class Paster:
 
         What the picture has beyond `before`, the patch as it was, is finer than a patch
         can show: it stays where little changes, and goes where much does. Where the
-        mask is zero, and where there is no change, no byte differs. `flipped`: the
+        mask is zero, and where nothing near changes, no byte differs. `flipped`: the
         patch was cut out of the picture's mirror image.
         """
         pixels, native = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
@@ -139,14 +139,19 @@ class Paster:
         return pixels, native
 
 
+def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """From 0 at 0 to 1 at 1, level at both ends and beyond."""
+    x = np.clip(x, 0, 1)
+    return x * x * (3 - 2 * x)
+
+
 def painted_over(
     change: Float[np.ndarray, "size size 3"],
 ) -> Float[np.ndarray, "size size 1"]:
     """1 where so much changes that the picture's own detail would shine through."""
     low, high = PAINTED
-    much = (np.abs(change).max(2, keepdims=True) - low) / (high - low)
-    much = much.clip(0, 1)
-    wide = ndimage.maximum_filter(much * much * (3 - 2 * much), (3, 3, 1))
+    much = smoothstep((np.abs(change).max(2, keepdims=True) - low) / (high - low))
+    wide = ndimage.maximum_filter(much, (3, 3, 1))
     sigma = len(change) / 64
     return ndimage.gaussian_filter(wide, (sigma, sigma, 0))
 
@@ -183,8 +188,7 @@ def _paster(height, width, frame, size):
     y = y0 + 0.5 + step * np.arange(-(-(y1 - y0 - 1) // step) + 1)
     places = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
     edge = (np.arange(size) + 0.5) / (FEATHER * size)
-    fade = np.minimum(edge, edge[::-1]).clip(0, 1)
-    fade = fade * fade * (3 - 2 * fade)
+    fade = smoothstep(np.minimum(edge, edge[::-1]))
     return Paster(
         rectangle=(int(x0), int(y0), int(x1), int(y1)),
         step=step,

@@ -151,7 +151,7 @@ def paste(
 
     Crops are bytes or floats in [-1, 1], the mask is floats in [0, 1]; it fades out at
     the crop's border. Also returned as it lies in the photo: where that is zero, and
-    where nothing changed, the photo keeps its bytes.
+    where nothing near changed, the photo keeps its bytes.
     """
     before = _levels(before)
     change = _levels(after) - before

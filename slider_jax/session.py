@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from scipy import ndimage
 
 import slider_jax
-from slider_jax import photo
+from slider_jax import patch, photo
 from slider_jax.batch import to_bytes, to_float
 from slider_jax.face import requests
 from slider_jax.face.maps import Vector, tidy
@@ -122,7 +122,7 @@ class Session:
         edited, mask = self.painter.paint(self.crop, seen)
         painted = time.perf_counter()
         before = to_float(self.crop)
-        after = before + _smoothstep(distance / FADE) * (edited - before)
+        after = before + patch.smoothstep(distance / FADE) * (edited - before)
         pasted, native = photo.paste(
             *(self.photo, self.frame, before, after, _feathered(mask), self.flipped)
         )
@@ -170,18 +170,13 @@ class Session:
         )
 
 
-def _smoothstep(x):
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
-
-
 def _feathered(mask):
     """Where to paste: 1 wherever the model's mask is open, softly 0 where it is shut.
 
     How much of the colour shows is in the edited face already.
     """
     low, high = OPEN
-    share = _smoothstep((mask[..., 0] - low) / (high - low))
+    share = patch.smoothstep((mask[..., 0] - low) / (high - low))
     wide = ndimage.maximum_filter(share, 3, mode="constant")
     return ndimage.gaussian_filter(wide, len(mask) / 128, mode="constant")[..., None]
 
