@@ -16,7 +16,7 @@ the same faces, each with the condition of a stranger, plus U(-0.1, 0.1), as its
 import ml_collections
 from ml_collections import config_dict
 
-VARIANTS = ("full", "small", "blendshapes", "demo", "tiny", "gpu")
+VARIANTS = ("full", "default", "small", "blendshapes", "demo", "tiny", "gpu")
 
 
 def get_config(variant: str = "full") -> ml_collections.ConfigDict:
@@ -44,6 +44,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         distance="absolute",
         mapped=False,  # short cuts of the demo
         added=False,
+        warped=False,
         initial="normal",
         dtype="float32",
     )
@@ -87,7 +88,8 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     if "blendshapes" in asked:
         config.model.parameters = 30
         config.data.labels = "components"
-    if {"demo", "small"} & {*asked}:  # networks, steps and batches of SliderGAN's
+    # Networks, steps and batches of SliderGAN's.
+    if {"demo", "small", "default"} & {*asked}:
         config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
         config.model.update(mapped=True, added=True, distance="squared")
         config.data.update(folder="tiny", batch_size=8, n_critic=1, cache=True)
@@ -103,7 +105,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
             )
         config.phases[0].steps, config.phases[1].steps = 750, 50
         config.every = dict(log=20, samples=100, checkpoint=200)
-    if "small" in asked:  # an hour of CPU: as the demo, but the critic reads first
+    if {"small", "default"} & {*asked}:  # as the demo, but the critic reads first
         config.data.update(folder=None, n_critic=2)
         config.learning_rate.critic = 1e-3
         config.ema_decay = 0.99
@@ -114,6 +116,15 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
+    if "default" in asked:  # two hours of CPU
+        config.model.warped = True
+        config.data.update(batch_size=16, n_critic=1, photographic=0.5)
+        config.learning_rate.critic = 5e-4
+        config.constant = 0.9
+        config.ema_decay = 0.998
+        for p, steps in zip(config.phases, (60000, 9000, 200), strict=True):
+            p.steps = steps
+        config.every = dict(log=100, samples=1000, checkpoint=1000)
     if "tiny" in asked:  # for tests
         config.model.update(size=64, width=2, blocks=1, depth=4)
         config.data.update(folder="tiny", batch_size=8, n_critic=1)

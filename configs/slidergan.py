@@ -51,6 +51,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         distance="absolute",
         mapped=False,  # short cuts of the demo
         added=False,
+        warped=False,
         initial="normal",
         dtype="float32",
     )
@@ -89,6 +90,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         identity=4.0,
         attention=0.3,
         colour=0.0,
+        moved=0.0,
         mask_entropy=0.0,
     )
     config.phases = (
@@ -136,10 +138,12 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.data.update(batch_size=16, n_critic=1, pairs="any", photographic=0.5)
         # At 1e-3 and batches of 8 the critic came apart after 7,500 steps.
         config.learning_rate = dict(critic=5e-4, generator=8e-4)
+        config.model.warped = True
         config.constant = 0.9  # until the critic has learnt to read
         config.ema_decay = 0.998
-        for p, steps in zip(config.phases, (60000, 7000, 200), strict=True):
+        for p, steps in zip(config.phases, (60000, 9000, 200), strict=True):
             p.steps = steps
+        config.phases[1].weights.generator.moved = 250.0
         for p in config.phases[1:]:
             p.weights.generator.update(adversarial=5.0, expression=60.0)
         config.every = dict(log=100, samples=1000, checkpoint=1000)
@@ -160,7 +164,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.identity = "none"
     if {"no_gen", "no_id_no_gen"} & {*asked}:
         for p in config.phases:
-            p.weights.generator.update(paired=0.0, colour=0.0)
+            p.weights.generator.update(paired=0.0, colour=0.0, moved=0.0)
     if "gpu" in asked:
         config.model.dtype = "bfloat16"
         config.data.update(batch_size=64, workers=8, cache=False)

@@ -40,6 +40,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         distance="absolute",
         mapped=False,  # short cuts of the demo
         added=False,
+        warped=False,
         initial="torch",
         dtype="float32",
     )

@@ -1,7 +1,7 @@
 """A model for other programs, as ONNX or as StableHLO. What is written was tried first.
 
 The file edits: `image` [batch size size 3] in [-1, 1], RGB, and `expression` [batch n]
-to `edited` and `mask`. Or it reads: `image` to `expression`. What a program must know
+to `edited`, `mask` and `flow`. Or it reads: `image` to `expression`. What a program must know
 beside that is with it as JSON, see `describe`.
 """
 
@@ -115,7 +115,7 @@ def _function(model, reader) -> Callable:
     """What is exported, in JAX: arrays of a batch to arrays of a batch."""
     generator, critic = jax.device_put((model.generator, model.critic))
     if not reader:
-        return lambda *inputs: model.system.edit_with_mask(generator, *inputs)
+        return lambda *inputs: model.system.paint(generator, *inputs)
     mirror = load_maps(model.parameters).mirror.astype(np.float32)
     read = lambda image: model.system.critic.apply(critic, image)[1]
 

@@ -68,7 +68,7 @@ def knows(model: Model) -> bool:
 
 
 def editor(model: Model, **notes: str) -> bytes:
-    """`image` [b s s 3] in [-1, 1] and `expression` [b n] to `edited` and `mask`.
+    """`image` [b s s 3] in [-1, 1] and `expression` [b n] to `edited`, `mask`, `flow`.
 
     `notes` become the metadata of the file.
     """
@@ -102,24 +102,31 @@ def editor(model: Model, **notes: str) -> bytes:
         shape = dict(kernel_shape=[4, 4], strides=[2, 2], pads=[1] * 4)
         x = graph.add("ConvTranspose", x, kernel.transpose(3, 2, 0, 1), **shape)
         x = _norm_relu(graph, x, weights[f"up_{i}_norm"])
-    heads = np.concatenate([weights["heads"][n] for n in ("colour", "mask")], axis=3)
+    names = ("colour", "mask", "flow") if net.warped else ("colour", "mask")
+    heads = np.concatenate([weights["heads"][n] for n in names], axis=3)
     x = _convolution(graph, x, heads, pads=3)
     part = lambda low, high: graph.add("Slice", x, *_ints([low], [high], [1]))
+    back = lambda x: graph.add("Transpose", x, perm=[0, 2, 3, 1])
     colour, mask = graph.add("Tanh", part(0, 3)), graph.add("Sigmoid", part(3, 4))
-    if net.added:
+    flow, base = graph.add("Mul", part(0, 2), np.float32(0)), image
+    if net.warped:
+        farthest = np.float32(generator.FARTHEST)
+        flow = graph.add("Mul", graph.add("Tanh", part(4, 6)), farthest)
+        base = graph.add("GridSample", image, _places(graph, back(flow), size), **_LOOK)
+    if net.added or net.warped:
         limits = np.float32(-1), np.float32(1)
-        colour = graph.add("Clip", graph.add("Add", image, colour), *limits)
+        colour = graph.add("Clip", graph.add("Add", base, colour), *limits)
     shut = graph.add("Sub", np.float32(1), mask)
     drawn = (mask, shut) if generator.MASK_SHOWS_COLOUR else (shut, mask)
     both = zip(drawn, (colour, image), strict=True)
     edited = graph.add("Add", *(graph.add("Mul", *pair) for pair in both))
-    back = lambda x: graph.add("Transpose", x, perm=[0, 2, 3, 1])
     return graph.file(
         "editor",
         {"image": [size, size, 3], "expression": [model.parameters]},
         {
             "edited": (back(edited), [size, size, 3]),
-            "mask": (back(mask), [size, size, 1]),
+            "mask": (back(drawn[0]), [size, size, 1]),
+            "flow": (back(graph.add("Mul", drawn[0], flow)), [size, size, 2]),
         },
         notes,
     )
@@ -173,6 +180,18 @@ def _linear(graph, x, kernel):
     """[b n] with [n c h w] to [b c h w]."""
     flat = graph.add("MatMul", x, kernel.reshape(len(kernel), -1))
     return graph.add("Reshape", flat, *_ints([-1, *kernel.shape[1:]]))
+
+
+_LOOK = dict(mode="bilinear", padding_mode="border", align_corners=1)
+
+
+def _places(graph, flow, size):
+    """Where each pixel looks: -1 is the first pixel's centre, 1 the last one's."""
+    line = np.linspace(-1, 1, size, dtype=np.float32)
+    here = np.stack(np.meshgrid(line, line), -1)[None]
+    return graph.add(
+        "Add", here, graph.add("Mul", flow, np.float32(2 * size / (size - 1)))
+    )
 
 
 def _norm(graph, x, norm):

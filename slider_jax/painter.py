@@ -18,8 +18,9 @@ from slider_jax.model_file import Model
 class Painter:
     """Crops are bytes [size size 3]; vectors are of components, in [-1, 1].
 
-    `paint(crop, vector)` is the face wearing the vector, floats in [-1, 1], and the
-    mask [size size 1]; `read(crop)` is the vector that a face wears.
+    `paint(crop, vector)` is the face wearing the vector, floats in [-1, 1], the mask
+    [size size 1] and the flow [size size 2]; `read(crop)` is the vector that a face
+    wears.
     """
 
     model: Model
@@ -52,8 +53,8 @@ def paint_by_jax(model: Model) -> Callable:
     @jax.jit
     def program(crop, vector):
         image = to_float(crop)[None]
-        edited, mask = model.system.edit_with_mask(generator, image, vector[None])
-        return edited[0], mask[0]
+        painted = model.system.paint(generator, image, vector[None])
+        return jax.tree.map(lambda x: x[0], painted)
 
     return lambda crop, vector: jax.device_get(program(crop, vector.astype(np.float32)))
 
@@ -68,7 +69,7 @@ def paint_by_onnxruntime(model: Model) -> Callable:
     def paint(crop, vector):
         inputs = {"image": to_float(crop), "expression": vector.astype(np.float32)}
         inputs = {name: value[None] for name, value in inputs.items()}
-        return tuple(x[0] for x in running.run(["edited", "mask"], inputs))
+        return tuple(x[0] for x in running.run(["edited", "mask", "flow"], inputs))
 
     return paint
 

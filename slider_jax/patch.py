@@ -14,7 +14,8 @@ from scipy import ndimage, sparse
 
 FEATHER = 1 / 12  # of the patch: where a change fades out towards its border
 
-PAINTED = 16, 48  # levels of 255 of a change: detail begins to go, and is gone
+PAINTED = 16, 48  # levels of 255 that are painted: detail begins to go, and is gone
+STILL = 0.01  # of a pixel: no flow
 
 Frame = Float[np.ndarray, "2 3"]
 
@@ -87,6 +88,7 @@ class Paster:
     step: int
     taps: sparse.csr_array  # [rows * columns of the grid, size * size]
     window: Float[np.ndarray, "size size 1"]
+    turn: Float[np.ndarray, "2 2"]  # a step in the patch to one in the picture
     blur: float  # where a change is shrunk: standard deviation in patch pixels
 
     def __call__(
@@ -95,25 +97,32 @@ class Paster:
         change: Float[np.ndarray, "size size 3"],
         mask: Float[np.ndarray, "size size 1"],
         before: Float[np.ndarray, "size size 3"],
+        flow: Float[np.ndarray, "size size 2"],
         flipped: bool = False,
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
         """`change` in levels of 255 under `mask` (0..1); and the mask in the picture.
 
         What the picture has beyond `before`, the patch as it was, is finer than a patch
-        can show: it stays where little changes, and goes where much does. Where the
-        mask is zero, and where nothing near changes, no byte differs. `flipped`: the
-        patch was cut out of the picture's mirror image.
+        can show. It moves: at every pixel it is that of `flow` (x, y) away, in sides of
+        the patch. And it stays where little is painted, and goes where much is. Where
+        the mask is zero, and where nothing near changes, no byte differs. `flipped`:
+        the patch was cut out of the picture's mirror image.
         """
-        pixels, native = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+        whole, native = pixels, np.zeros(pixels.shape[:2], np.uint8)
+        pixels = pixels.copy()
         x0, y0, x1, y1 = self.rectangle
         k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
-        over = painted_over(change)
+        y, x = np.indices(mask.shape[:2])
+        size = len(mask)
+        moved = look(before, x + size * flow[..., 0], y + size * flow[..., 1])
+        painted = before + change - moved
+        over = painted_over(painted)
         share = 255 * mask * self.window
-        layers = [change + over * before, over, share]
+        layers = [painted + over * moved, over, share, size * flow @ self.turn.T]
         layers = np.concatenate(layers, 2, dtype=np.float32)
         if self.blur:
             layers = ndimage.gaussian_filter(layers, (self.blur, self.blur, 0))
-        grid = (self.taps @ layers.reshape(-1, 5)).T.reshape(5, -1, columns)
+        grid = (self.taps @ layers.reshape(-1, 7)).T.reshape(7, -1, columns)
         seen = grid[4] > 0.5  # in levels of 255: anything less is rounded to nothing
         if not seen.any():
             return pixels, native
@@ -123,7 +132,9 @@ class Paster:
         x1, y1 = x0 + wide.shape[2], min(y1, y0 + k * (grid.shape[1] - 1) + 1)
         if flipped:
             wide = np.ascontiguousarray(wide[:, :, ::-1])
+            wide[5] *= -1
             x0, x1 = pixels.shape[1] - x1, pixels.shape[1] - x0
+        moves = np.abs(wide[5:]).max() > STILL
         for phase in range(k):
             rows = slice(y0 + phase, y1, k)
             count = len(range(*rows.indices(y1)))
@@ -132,11 +143,29 @@ class Paster:
             share = np.rint(layer[4]).clip(0, 255)
             native[rows, x0:x1] = share
             share *= np.float32(1 / 255)
+            there = whole[rows, x0:x1]
+            if moves:
+                places = np.ogrid[rows, x0:x1]
+                there = look(whole, places[1] + layer[5], places[0] + layer[6])
             for c in range(3):
                 channel = pixels[rows, x0:x1, c]
-                added = layer[c] - layer[3] * channel
-                channel[...] = np.rint(channel + added * share).clip(0, 255)
+                after = layer[c] + (1 - layer[3]) * there[..., c]
+                channel[...] = np.rint(channel + (after - channel) * share).clip(0, 255)
         return pixels, native
+
+
+def look(
+    picture: np.ndarray, x: Float[np.ndarray, "*n"], y: Float[np.ndarray, "*n"]
+) -> Float[np.ndarray, "*n c"]:
+    """Bilinear; what lies outside repeats the border. As in nets/warp.py."""
+    h, w = picture.shape[:2]
+    x, y = (np.asarray(v, np.float32).clip(0, n - 1) for v, n in ((x, w), (y, h)))
+    left, top = x.astype(int), y.astype(int)
+    right, bottom = np.minimum(left + 1, w - 1), np.minimum(top + 1, h - 1)
+    s, t = (x - left)[..., None], (y - top)[..., None]
+    above = picture[top, left] * (1 - s) + picture[top, right] * s
+    below = picture[bottom, left] * (1 - s) + picture[bottom, right] * s
+    return above * (1 - t) + below * t
 
 
 def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
@@ -148,7 +177,7 @@ def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
 def painted_over(
     change: Float[np.ndarray, "size size 3"],
 ) -> Float[np.ndarray, "size size 1"]:
-    """1 where so much changes that the picture's own detail would shine through."""
+    """1 where so much is painted that the picture's own detail would shine through."""
     low, high = PAINTED
     much = smoothstep((np.abs(change).max(2, keepdims=True) - low) / (high - low))
     wide = ndimage.maximum_filter(much, (3, 3, 1))
@@ -194,6 +223,7 @@ def _paster(height, width, frame, size):
         step=step,
         taps=_taps(move(frame, places) - 0.5, size),
         window=(fade[:, None] * fade)[..., None].astype(np.float32),
+        turn=inverse(frame)[:, :2],
         blur=0.5 * np.sqrt(scale**2 - 1) if scale > 1 else 0.0,
     )
 

@@ -145,12 +145,14 @@ def paste(
     before: np.ndarray,
     after: np.ndarray,
     mask: np.ndarray,
+    flow: np.ndarray,
     flipped: bool = False,
 ) -> tuple[Photo, UInt8[np.ndarray, "h w"]]:
     """Adds `after` - `before` [size size 3] under `mask` [size size 1] to the photo.
 
     Crops are bytes or floats in [-1, 1], the mask is floats in [0, 1]; it fades out at
-    the crop's border. Also returned as it lies in the photo: where that is zero, and
+    the crop's border. `flow` [size size 2] says from where the photo's finer detail
+    comes, in sides of the crop. Also returned as it lies in the photo: where that is zero, and
     where nothing near changed, the photo keeps its bytes.
     """
     before = _levels(before)
@@ -158,7 +160,7 @@ def paste(
     height, width = photo.pixels.shape[:2]
     put = patch.paster(height, width, frame, len(change))
     mask = np.asarray(mask, np.float32)
-    pixels, native = put(photo.pixels, change, mask, before, flipped)
+    pixels, native = put(photo.pixels, change, mask, before, flow, flipped)
     return photo.replace(pixels=pixels), native
 
 

@@ -119,12 +119,14 @@ class Session:
             nothing = np.zeros(self.photo.pixels.shape[:2], np.uint8)
             return self._result(self.photo, nothing, wanted, self.crop, started, 0, 0)
         seen = self.painter.maps.reflect(wanted) if self.flipped else wanted
-        edited, mask = self.painter.paint(self.crop, seen)
+        edited, mask, flow = self.painter.paint(self.crop, seen)
         painted = time.perf_counter()
         before = to_float(self.crop)
-        after = before + patch.smoothstep(distance / FADE) * (edited - before)
+        share = patch.smoothstep(distance / FADE)
+        after = before + share * (edited - before)
         pasted, native = photo.paste(
-            *(self.photo, self.frame, before, after, _feathered(mask), self.flipped)
+            *(self.photo, self.frame, before, after, _feathered(mask), share * flow),
+            self.flipped,
         )
         known = {
             "model": self.painter.model.id,

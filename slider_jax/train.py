@@ -83,7 +83,7 @@ class _Run:
         self.unlogged = unlogged  # metrics of single steps
         self.guard = report.AttentionGuard()
         self.samples = prepare.sample_batches(config)
-        self.edit = jax.jit(system.edit_with_mask)
+        self.paint = jax.jit(system.paint)
 
     def phase(self, phase, start, state, strategy, asked_to_stop):
         batches = prepare.stream(self.config, phase, start)
@@ -171,7 +171,7 @@ class _Run:
         generator = parallel.to_host(state.ema)
         blocks = []
         for title, batch in self.samples:
-            edit, mask = self.edit(generator, batch.image, batch.target_expression)
+            edit, mask, _ = self.paint(generator, batch.image, batch.target_expression)
             block = dict(
                 image=batch.image,
                 expression=batch.target_expression,

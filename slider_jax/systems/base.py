@@ -47,10 +47,13 @@ class System(Protocol):
     ) -> Float[Array, "b h w 3"]:
         """`image` wearing `expression`."""
 
-    def edit_with_mask(
+    def paint(
         self,
         generator: Any,
         image: Float[Array, "b h w 3"],
         expression: Float[Array, "b k"],
-    ) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w 1"]]:
-        """`edit`, and how much of each pixel is new: 0 to 1."""
+    ) -> tuple[
+        Float[Array, "b h w 3"], Float[Array, "b h w 1"], Float[Array, "b h w 2"]
+    ]:
+        """`edit`, how much of each pixel is new (0 to 1), and from how far away the
+        photo shows in what is new: (x, y), in sides of the picture."""

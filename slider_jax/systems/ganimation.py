@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose, drawn
+from slider_jax.nets.generator import Generator, compose, drawn, shown_flow
 
 # The size of a mask, and the power of the steps in it: eq. 2, and what the code has.
 MASKS = {
@@ -36,8 +36,9 @@ class System:
     depth: int = 6  # of the critic
     mask: str = "code"  # of MASKS
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
-    mapped: bool = False  # see nets/generator.py; both are for short runs
+    mapped: bool = False  # see nets/generator.py; all three are for short runs
     added: bool = False
+    warped: bool = False
     initial: str = "normal"  # N(0, 0.02)
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
@@ -56,6 +57,7 @@ class System:
             blocks=self.blocks,
             mapped=self.mapped,
             added=self.added,
+            warped=self.warped,
             initial=self.initial,
             dtype=self.dtype,
         )
@@ -75,11 +77,12 @@ class System:
         }
 
     def edit(self, generator, image, expression):
-        return self.edit_with_mask(generator, image, expression)[0]
+        return self.paint(generator, image, expression)[0]
 
-    def edit_with_mask(self, generator, image, expression):
-        colour, mask = self.generator.apply(generator, image, expression)
-        return compose(image, colour, mask), drawn(mask)
+    def paint(self, generator, image, expression):
+        painting = self.generator.apply(generator, image, expression)
+        edited = compose(image, painting.colour, painting.mask)
+        return edited, drawn(painting.mask), shown_flow(painting)
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 and 3: who is real, and which condition it wears."""
@@ -105,9 +108,9 @@ class System:
 
     def generator_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 to 4; the mask counts in both passes, there and back."""
-        paint = functools.partial(self.edit_with_mask, params["generator"])
-        fake, new = paint(batch.image, batch.target_expression)
-        back, back_new = paint(fake, batch.expression)
+        paint = functools.partial(self.paint, params["generator"])
+        fake, new, _ = paint(batch.image, batch.target_expression)
+        back, back_new, _ = paint(fake, batch.expression)
         score, expression = self.critic.apply(params["critic"], fake)
         extent, power = MASKS[self.mask]
         rough = lambda mask: losses.mask_roughness(mask, power)

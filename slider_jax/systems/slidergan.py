@@ -8,8 +8,9 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose
+from slider_jax.nets.generator import Generator, compose, drawn, shown_flow
 from slider_jax.nets.patchgan import PatchGan70
+from slider_jax.nets.warp import moved
 
 PENALTY_POINTS = ("interpolates", "fake", "real", "both")
 PENALISED = ("scores", "sigma")
@@ -36,8 +37,9 @@ class System:
     penalty_on: str = "scores"  # or "sigma" of them, as eq. 6 prints
     critic_kind: str = "stargan"  # or "patchgan70", for which depth says nothing
     bounded: bool = False  # the critic's expressions, by tanh
-    mapped: bool = False  # see nets/generator.py; both are for short runs
+    mapped: bool = False  # see nets/generator.py; all three are for short runs
     added: bool = False
+    warped: bool = False
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
     initial: str = "normal"  # GANimation's N(0, 0.02); "torch" suits narrow networks
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
@@ -58,6 +60,7 @@ class System:
             blocks=self.blocks,
             mapped=self.mapped,
             added=self.added,
+            warped=self.warped,
             initial=self.initial,
             dtype=self.dtype,
         )
@@ -79,16 +82,16 @@ class System:
         }
 
     def edit(self, generator, image, expression):
-        return self.edit_with_mask(generator, image, expression)[0]
+        return self.paint(generator, image, expression)[0]
 
-    def edit_with_mask(self, generator, image, expression):
-        edited, _, mask = self._paint(generator, image, expression)
-        return edited, mask
+    def paint(self, generator, image, expression):
+        edited, painting = self._paint(generator, image, expression)
+        return edited, drawn(painting.mask), shown_flow(painting)
 
     def _paint(self, generator, image, expression):
         """Eq. 4: the edit, and what it is made of."""
-        colour, mask = self.generator.apply(generator, image, expression)
-        return compose(image, colour, mask), colour, mask
+        painting = self.generator.apply(generator, image, expression)
+        return compose(image, painting.colour, painting.mask), painting
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 14, term by term."""
@@ -122,8 +125,8 @@ class System:
         """
         paint = functools.partial(self._paint, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
-        fake, colour, mask = paint(batch.image, batch.target_expression)
-        back, _, back_mask = paint(fake, batch.expression)
+        fake, made = paint(batch.image, batch.target_expression)
+        back, unmade = paint(fake, batch.expression)
         fake_score, expression = critic(fake)
         real_score, _ = critic(batch.image)
         _, adversarial = losses.ADVERSARIAL[self.adversarial]
@@ -137,9 +140,10 @@ class System:
             "expression": losses.expression_error(expression, batch.target_expression),
             "reconstruction": distance(back, batch.image),
             "paired": from_truth(fake),
-            "colour": from_truth(colour),
-            "attention": losses.attention(mask, back_mask),
-            "mask_entropy": losses.mask_entropy(mask),
+            "colour": from_truth(made.colour),
+            "moved": from_truth(moved(batch.image, made.flow)),
+            "attention": losses.attention(made.mask, unmade.mask),
+            "mask_entropy": losses.mask_entropy(made.mask),
         }
         if "identity" in params:
             a, b = jnp.split(

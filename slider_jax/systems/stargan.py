@@ -24,8 +24,9 @@ class System:
     blocks: int = 6
     depth: int = 6  # of the critic
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
-    mapped: bool = False  # see nets/generator.py; both are for short runs
+    mapped: bool = False  # see nets/generator.py; all three are for short runs
     added: bool = False
+    warped: bool = False
     initial: str = "torch"  # as PyTorch leaves it
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
@@ -45,6 +46,7 @@ class System:
             masked=False,
             mapped=self.mapped,
             added=self.added,
+            warped=self.warped,
             initial=self.initial,
             dtype=self.dtype,
         )
@@ -64,9 +66,9 @@ class System:
         }
 
     def edit(self, generator, image, expression):
-        return self.edit_with_mask(generator, image, expression)[0]
+        return self.paint(generator, image, expression)[0]
 
-    def edit_with_mask(self, generator, image, expression):
+    def paint(self, generator, image, expression):
         """All is new: the mask is 1."""
         return self.generator.apply(generator, image, expression)
 
