@@ -39,6 +39,7 @@ WEIGHTS = {
         paired=10.0,
         attention=0.3,
         colour=None,
+        moved=None,
         mask_entropy=None,
     ),
 }

@@ -1,8 +1,8 @@
 """A model for other programs, as ONNX or as StableHLO. What is written was tried first.
 
 The file edits: `image` [batch size size 3] in [-1, 1], RGB, and `expression` [batch n]
-to `edited`, `mask` and `flow`. Or it reads: `image` to `expression`. What a program must know
-beside that is with it as JSON, see `describe`.
+to `edited`, `mask` and `flow`. Or it reads: `image` to `expression`. What a program
+must know beside that is with it as JSON, see `describe`.
 """
 
 import json

@@ -15,7 +15,6 @@ from scipy import ndimage, sparse
 FEATHER = 1 / 12  # of the patch: where a change fades out towards its border
 
 PAINTED = 16, 48  # levels of 255 that are painted: detail begins to go, and is gone
-STILL = 0.01  # of a pixel: no flow
 
 Frame = Float[np.ndarray, "2 3"]
 
@@ -108,9 +107,10 @@ class Paster:
         the mask is zero, and where nothing near changes, no byte differs. `flipped`:
         the patch was cut out of the picture's mirror image.
         """
-        whole, native = pixels, np.zeros(pixels.shape[:2], np.uint8)
-        pixels = pixels.copy()
         x0, y0, x1, y1 = self.rectangle
+        left = pixels.shape[1] - x1 if flipped else x0
+        whole, top = pixels[y0:y1, left : left + x1 - x0], y0
+        pixels, native = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
         k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
         y, x = np.indices(mask.shape[:2])
         size = len(mask)
@@ -134,7 +134,7 @@ class Paster:
             wide = np.ascontiguousarray(wide[:, :, ::-1])
             wide[5] *= -1
             x0, x1 = pixels.shape[1] - x1, pixels.shape[1] - x0
-        moves = np.abs(wide[5:]).max() > STILL
+        moves = wide[5:].any()
         for phase in range(k):
             rows = slice(y0 + phase, y1, k)
             count = len(range(*rows.indices(y1)))
@@ -143,10 +143,10 @@ class Paster:
             share = np.rint(layer[4]).clip(0, 255)
             native[rows, x0:x1] = share
             share *= np.float32(1 / 255)
-            there = whole[rows, x0:x1]
+            there = pixels[rows, x0:x1]
             if moves:
-                places = np.ogrid[rows, x0:x1]
-                there = look(whole, places[1] + layer[5], places[0] + layer[6])
+                y, x = np.ogrid[rows, x0:x1]
+                there = look(whole, x - left + layer[5], y - top + layer[6])
             for c in range(3):
                 channel = pixels[rows, x0:x1, c]
                 after = layer[c] + (1 - layer[3]) * there[..., c]

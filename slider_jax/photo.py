@@ -151,9 +151,9 @@ def paste(
     """Adds `after` - `before` [size size 3] under `mask` [size size 1] to the photo.
 
     Crops are bytes or floats in [-1, 1], the mask is floats in [0, 1]; it fades out at
-    the crop's border. `flow` [size size 2] says from where the photo's finer detail
-    comes, in sides of the crop. Also returned as it lies in the photo: where that is zero, and
-    where nothing near changed, the photo keeps its bytes.
+    the crop's border. `flow` [size size 2] says from how far away the photo's finer
+    detail comes, in sides of the crop. Also returned is the mask as it lies in the
+    photo: where that is zero, and where nothing near changed, no byte differs.
     """
     before = _levels(before)
     change = _levels(after) - before

@@ -94,7 +94,7 @@ def first(game):
 
     def everything(params, batch):
         edit = batch.image, batch.target_expression
-        edited = system.edit_with_mask(params["generator"], *edit)
+        edited = system.paint(params["generator"], *edit)[:2]
         return edited, {player: slope(player, params, batch) for player in step.PLAYERS}
 
     b = as_torch(torch, batch)
@@ -174,7 +174,8 @@ def test_a_smaller_mask_of_ganimation_paints_more(monkeypatch):
 
     class Even:
         def apply(self, opening, image, expression):
-            return image, jnp.full_like(image[..., :1], opening)
+            even = jnp.full_like(image[..., :1], opening)
+            return image, even, jnp.zeros_like(image[..., :2])
 
     system = systems.create("ganimation", parameters=CLASSES, **SMALL)
     batch = jax.tree.map(jnp.asarray, one(noise(0)))

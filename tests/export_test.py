@@ -20,7 +20,7 @@ from slider_jax.painter import make_painter
 MODELS = {
     "plain": {},
     "full": {
-        **dict(mapped=True, added=True, bounded=True),
+        **dict(mapped=True, warped=True, bounded=True),
         **dict(parameters=40, size=64, depth=4, blocks=2),
     },
 }
@@ -73,9 +73,8 @@ def test_onnx_paints_and_reads_what_the_painter_does(exported):
     painted = run(folder / "e.onnx", image=image, expression=vectors)
     worn = run(folder / "r.onnx", image=image)["expression"]
     for i, (crop, vector) in enumerate(zip(crops, vectors, strict=True)):
-        edited, mask = painter.paint(crop, vector)
-        np.testing.assert_allclose(painted["edited"][i], edited, atol=1e-4)
-        np.testing.assert_allclose(painted["mask"][i], mask, atol=1e-4)
+        for name, ours in zip(painted, painter.paint(crop, vector), strict=True):
+            np.testing.assert_allclose(painted[name][i], ours, atol=1e-4)
         np.testing.assert_allclose(worn[i], painter.read(crop), atol=1e-4)
 
 

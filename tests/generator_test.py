@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from slider_jax import torch_weights
-from slider_jax.nets import generator
+from slider_jax import patch, torch_weights
+from slider_jax.nets import generator, warp
 from slider_jax.nets.generator import Generator
 
 torch = pytest.importorskip("torch")
+import torch_twin  # noqa: E402
 import torch_twins as twins  # noqa: E402
 from parity import close, draw, quick  # noqa: E402
 
@@ -54,7 +55,7 @@ def twin():
 
 def test_forward_matches_pytorch(twin):
     theirs, params, image, condition = twin
-    colour, mask = quick(Generator(**SMALL).apply)(params, image, condition)
+    colour, mask, _ = quick(Generator(**SMALL).apply)(params, image, condition)
     expected = theirs(twins.to_torch(image), torch.tensor(np.asarray(condition)))
     close(colour, twins.from_torch(expected[0]), FORWARD)
     close(1 - mask, twins.from_torch(expected[1]), FORWARD)
@@ -65,7 +66,7 @@ def test_gradients_match_pytorch_to_second_order(twin):
     theirs, params, image, condition = twin
 
     def objective(params, image):
-        colour, mask = Generator(**SMALL).apply(params, image, condition)
+        colour, mask, _ = Generator(**SMALL).apply(params, image, condition)
         return jnp.square(generator.compose(image, colour, mask)).sum()
 
     @quick
@@ -92,7 +93,7 @@ def test_the_condition_changes_the_picture_from_the_start():
     network = Generator(conditions=30, width=16, blocks=6, initial="torch")
     image = draw(1, 64, 64, 3)
     params = quick(network.init)(jax.random.key(0), image, draw(1, 30))
-    apply = quick(lambda c: network.apply(params, image, c)[0])
+    apply = quick(lambda c: network.apply(params, image, c).colour)
     change = np.abs(apply(draw(1, 30)) - apply(draw(1, 30, seed=1)))
     assert change.mean() > 1e-2
     assert change[:, 24:40, 24:40].mean() > 1e-3
@@ -102,10 +103,44 @@ def test_an_added_colour_starts_near_the_photo_and_stays_in_range():
     network = Generator(**SMALL, added=True)
     image, condition = draw(2, 16, 16, 3), draw(2, 5, seed=1)
     params = quick(network.init)(jax.random.key(0), image, condition)
-    colour, _ = quick(network.apply)(params, image, condition)
+    colour = quick(network.apply)(params, image, condition).colour
     assert 0 < np.abs(colour - image.clip(-1, 1)).max() < 0.2
-    drawn, _ = quick(Generator(**SMALL).apply)(params, image, condition)
+    drawn = quick(Generator(**SMALL).apply)(params, image, condition).colour
     np.testing.assert_allclose(colour, (image + drawn).clip(-1, 1), atol=1e-6)
+
+
+def test_a_warped_generator_moves_the_photo_and_adds_its_colours():
+    image, condition = draw(2, 16, 16, 3), draw(2, 5, seed=1)
+    network = Generator(**SMALL, warped=True)
+    params = quick(network.init)(jax.random.key(0), image, condition)
+    params["params"]["heads"]["flow"] *= 1000
+    colour, mask, flow = quick(network.apply)(params, image, condition)
+    assert 0.12 < np.abs(flow).max() <= generator.FARTHEST
+    drawn = quick(Generator(**SMALL).apply)(params, image, condition)
+    assert (drawn.flow == 0).all()
+    expected = (warp.moved(image, flow) + drawn.colour).clip(-1, 1)
+    np.testing.assert_allclose(colour, expected, atol=1e-6)
+    np.testing.assert_array_equal(mask, drawn.mask)
+
+
+def test_what_moves_is_what_pytorch_and_numpy_see():
+    """Forward and gradient; the border is held."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(2, 9, 12, 3)).astype(np.float32)
+    flow = rng.uniform(-0.4, 0.4, (2, 9, 12, 2)).astype(np.float32)
+    t_image, t_flow = (twins.to_torch(x).requires_grad_() for x in (image, flow))
+    theirs = torch_twin.moved(t_image, t_flow)
+    given = jnp.asarray(image), jnp.asarray(flow)
+    ours = warp.moved(*given)
+    close(ours, twins.from_torch(theirs), FORWARD)
+    y, x = np.indices((9, 12))
+    for i in range(2):
+        seen = patch.look(image[i], x + 12 * flow[i, ..., 0], y + 9 * flow[i, ..., 1])
+        np.testing.assert_allclose(ours[i], seen, atol=1e-5)
+    slopes = jax.grad(lambda *a: jnp.square(warp.moved(*a)).sum(), (0, 1))(*given)
+    theirs.square().sum().backward()
+    for slope, leaf in zip(slopes, (t_image, t_flow), strict=True):
+        close(slope, twins.from_torch(leaf.grad), FORWARD)
 
 
 def test_a_mapped_condition_is_a_sum_of_maps():
@@ -124,7 +159,7 @@ def test_a_mapped_condition_reaches_the_middle_of_the_face():
     def change(**options):
         network = Generator(5, width=8, blocks=1, initial="he", **options)
         params = quick(network.init)(jax.random.key(0), image, condition)
-        ask = quick(lambda c: network.apply(params, image, c)[0])
+        ask = quick(lambda c: network.apply(params, image, c).colour)
         return np.abs(ask(condition) - ask(-condition))[:, 24:40, 24:40].mean()
 
     assert change(mapped=True) > 2 * change()
@@ -146,9 +181,10 @@ def test_initial_weights_have_the_stated_spread(initial, gain):
 
 def test_bfloat16_works_inside_and_float32_comes_out():
     image, condition = draw(1, 16, 16, 3), draw(1, 5)
-    params = quick(Generator(**SMALL).init)(jax.random.key(0), image, condition)
-    exact = quick(Generator(**SMALL).apply)(params, image, condition)
-    rough = quick(Generator(**SMALL, dtype="bfloat16").apply)(params, image, condition)
+    fields = dict(SMALL, warped=True)
+    params = quick(Generator(**fields).init)(jax.random.key(0), image, condition)
+    exact = quick(Generator(**fields).apply)(params, image, condition)
+    rough = quick(Generator(**fields, dtype="bfloat16").apply)(params, image, condition)
     for a, b in zip(rough, exact, strict=True):
         assert a.dtype == jnp.float32
         assert 1e-6 < np.abs(a - b).max() < 0.1

@@ -168,6 +168,7 @@ def test_the_full_config_is_the_papers(get_config):
         identity=4,
         attention=0.3,
         colour=0,
+        moved=0,
         mask_entropy=0,
     )
     assert paired.weights.generator.to_dict() == generator | {"paired": 10}

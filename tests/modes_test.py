@@ -24,6 +24,7 @@ WEIGHTS = {
         reconstruction=0.1,
         paired=0.1,
         colour=0.1,
+        moved=0.1,
         attention=0.3,
     ),
 }
@@ -41,22 +42,29 @@ PENALTIES = [{"penalty_at": place} for place in slidergan.PENALTY_POINTS[1:]] + 
 ]
 
 
-PLAYERS = {"critic": GAMES + PENALTIES, "generator": GAMES}
+PLAYERS = {"critic": GAMES + PENALTIES, "generator": [*GAMES, {"warped": True}]}
 CASES = [(player, choice) for player in PLAYERS for choice in PLAYERS[player]]
+
+
+def named(choice):
+    """Choices of one name have the same weights."""
+    return next((n for n in ("critic_kind", "warped") if n in choice), "usual")
 
 
 @pytest.fixture(scope="module")
 def scene():
-    """A batch, keys, and parameters for either kind of critic."""
+    """A batch, keys, and parameters for the networks there are."""
     torch.set_num_threads(1)
     shape = dict(size=SMALL["size"], parameters=SMALL["parameters"])
     batch = jax.tree.map(jnp.asarray, one(batches(1, 3, **shape)))
     params = {
-        kind: quick(systems.create("slidergan", **SMALL, critic_kind=kind).init)(
+        named(choice): quick(systems.create("slidergan", **SMALL, **choice).init)(
             jax.random.key(1), batch
         )
-        for kind in slidergan.CRITICS
+        for choice in ({}, {"critic_kind": "patchgan70"}, {"warped": True})
     }
+    # Half a pixel and more: at whole ones the slopes of a flow jump.
+    params["warped"]["generator"]["params"]["heads"]["flow"] *= 30
     return batch, jax.random.split(jax.random.key(2), 3), params
 
 
@@ -79,8 +87,7 @@ def ours(scene):
     def run(player):
         def every(params, batch, keys):
             return [
-                of(player, c, params[c.get("critic_kind", "stargan")], batch, keys)
-                for c in PLAYERS[player]
+                of(player, c, params[named(c)], batch, keys) for c in PLAYERS[player]
             ]
 
         with ops.using("plain"):  # compiles quickly; the others are as exact
@@ -100,7 +107,7 @@ def test_what_a_player_minimises_is_what_it_does_in_pytorch(
     """Every term, and the gradient of their weighted sum."""
     batch, keys, params = scene
     slope, means = ours[player][PLAYERS[player].index(choice)]
-    params = params[choice.get("critic_kind", "stargan")]
+    params = params[named(choice)]
 
     twin = Twin(params, SMALL | choice, WEIGHTS, 1e-3)
     tensor = lambda x: torch.tensor(np.array(x))

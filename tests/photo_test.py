@@ -189,6 +189,11 @@ def similarity(side, angle, centre, size):
     return np.column_stack([turn, size / 2 - turn @ centre])
 
 
+def put(p, frame, before, after, mask):
+    """Where nothing moves."""
+    return photo.paste(p, frame, before, after, mask, np.zeros((*mask.shape[:2], 2)))
+
+
 CASES = [
     (side, angle, centre)
     for side in (20, 64, 150, 401)
@@ -205,7 +210,7 @@ def test_outside_the_mask_no_byte_changes(side, angle, centre):
     mask = np.zeros((32, 32, 1))
     mask[8:20, 10:24] = 1
     for after, some in ((255 - before, True), (before, False)):
-        pasted, native = photo.paste(p, frame, before, after, mask)
+        pasted, native = put(p, frame, before, after, mask)
         assert (pasted.pixels[native == 0] == p.pixels[native == 0]).all()
         assert (pasted.pixels != p.pixels).any() == some
         y, x = np.mgrid[:160, :200] + 0.5
@@ -223,7 +228,7 @@ def test_a_change_arrives_where_it_was_made(side):
     frame = similarity(side, 0.3, np.array([160, 160.0]), 32)
     before = np.full((32, 32, 3), 100 / 127.5 - 1, np.float32)
     after = before + np.mgrid[0.5:32, :1, :1][0] / 127.5
-    pasted, native = photo.paste(p, frame, before, after, np.ones((32, 32, 1)))
+    pasted, native = put(p, frame, before, after, np.ones((32, 32, 1)))
     y, x = np.mgrid[:320, :320] + 0.5
     place = patch.move(frame, np.stack([x, y], -1).reshape(-1, 2)).reshape(320, 320, 2)
     middle = (abs(place - 16) < 8).all(-1)
@@ -241,7 +246,7 @@ def test_a_change_finer_than_the_photo_is_averaged():
     after = before.copy()
     for first in (0, 1):  # just where the photo has its pixels
         after[:, first::4] += 0.5
-    pasted, _ = photo.paste(p, frame, before, after, np.ones((64, 64, 1)))
+    pasted, _ = put(p, frame, before, after, np.ones((64, 64, 1)))
     assert abs(pasted.pixels[16:24, 16:24] - 131.9).max() < 2
 
 
@@ -253,7 +258,7 @@ def test_the_photos_own_detail_goes_where_much_changes(levels, kept):
     frame = similarity(240, 0.2, np.array([150, 150.0]), 32)
     before = photo.crop(p, frame, 32)
     after = before + np.uint8(levels)
-    pasted, _ = photo.paste(p, frame, before, after, np.ones((32, 32, 1)))
+    pasted, _ = put(p, frame, before, after, np.ones((32, 32, 1)))
     middle = np.s_[110:190, 110:190]
     seen = pasted.pixels[middle].astype(float)
     detail = p.pixels[middle] - p.pixels[middle].mean((0, 1))
@@ -262,12 +267,33 @@ def test_the_photos_own_detail_goes_where_much_changes(levels, kept):
     assert seen.mean() == pytest.approx(p.pixels[middle].mean() + levels, abs=1)
 
 
+@pytest.mark.parametrize("angle", [0.0, 0.5])
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_photos_own_detail_moves_with_the_flow(angle, flipped):
+    """Finer than the crop can show: 8 pixels of the photo are one of the crop."""
+    rng = np.random.default_rng(0)
+    p = photo.open_photo(rng.integers(60, 100, (300, 300, 3), np.uint8))
+    frame = similarity(256, angle, np.array([150, 150.0]), 32)
+    seen = p.replace(pixels=p.pixels[:, ::-1]) if flipped else p
+    before = photo.crop(seen, frame, 32).astype(np.float32)
+    flow = np.full((32, 32, 2), (4 / 32, -2 / 32))
+    y, x = np.indices((32, 32))
+    after = patch.look(before, x + 4, y - 2) + 5
+    crops = (v / 127.5 - 1 for v in (before, after))
+    pasted, _ = photo.paste(p, frame, *crops, np.ones((32, 32, 1)), flow, flipped)
+    dx, dy = np.array([32, -16]) @ patch.inverse(frame)[:, :2].T / 8
+    y, x = np.indices((300, 300))
+    expected = patch.look(p.pixels, x + (-dx if flipped else dx), y + dy) + 5
+    middle = np.s_[110:190, 110:190]
+    assert abs(pasted.pixels[middle] - expected[middle]).max() < 1.5
+
+
 def test_the_same_paste_gives_the_same_bytes_and_leaves_the_photo_alone(couple):
     frame = similarity(200, 0.1, np.array([140, 170.0]), 32)
     before = photo.crop(couple, frame, 32)
     original = couple.pixels.copy()
     mask = np.ones((32, 32, 1))
-    one, _ = photo.paste(couple, frame, before, before // 2, mask)
+    one, _ = put(couple, frame, before, before // 2, mask)
     patch._paster.cache_clear()
-    two, _ = photo.paste(couple, frame, before, before // 2, mask)
+    two, _ = put(couple, frame, before, before // 2, mask)
     assert (one.pixels == two.pixels).all() and (couple.pixels == original).all()

@@ -12,7 +12,7 @@ from slider_jax.face import landmarks
 from slider_jax.face.head import load_head
 from slider_jax.photo_file import Photo
 
-FIELDS = dict(size=32, width=4, blocks=1, depth=3, initial="torch")
+FIELDS = dict(size=32, width=4, blocks=1, depth=3, initial="torch", warped=True)
 
 
 def weights(parameters=30, seed=0, **fields):

@@ -44,9 +44,10 @@ class SmallSystem:
         paint = (expression @ generator["paint"])[:, None, None]
         return jnp.tanh(image @ generator["mix"] + paint)
 
-    def edit_with_mask(self, generator, image, expression):
+    def paint(self, generator, image, expression):
         edited = self.edit(generator, image, expression)
-        return edited, jnp.ones_like(edited[..., :1])
+        all_new, still = jnp.ones_like(edited[..., :1]), jnp.zeros_like(edited[..., :2])
+        return edited, all_new, still
 
     def score(self, critic, image):
         """Of 4 x 4 patches, whatever the size."""

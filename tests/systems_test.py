@@ -10,6 +10,7 @@ import pytest
 from small_game import assert_close, batches, one
 
 from slider_jax import losses, step, systems
+from slider_jax.nets.generator import Painting
 from slider_jax.systems import slidergan
 
 SMALL = dict(parameters=5, size=16, width=8, blocks=1, depth=2)
@@ -25,6 +26,7 @@ WEIGHTS = {
         paired=10.0,
         attention=0.3,
         colour=0.0,
+        moved=0.0,
         mask_entropy=0.0,
     ),
 }
@@ -52,10 +54,8 @@ def test_every_system_keeps_the_contract_at_full_size(name):
     for losses_fn in (system.critic_losses, system.generator_losses):
         terms = jax.eval_shape(lambda *a, f=losses_fn: f(*a, jnp.mean), params, b, keys)
         assert all(loss.shape == (2,) for loss in terms.values()), terms
-    edited, mask = jax.eval_shape(
-        system.edit_with_mask, params["generator"], b.image, b.expression
-    )
-    assert (edited.shape, mask.shape) == (b.image.shape, (2, 128, 128, 1))
+    painted = jax.eval_shape(system.paint, params["generator"], b.image, b.expression)
+    assert [x.shape for x in painted] == [(2, 128, 128, n) for n in (3, 1, 2)]
 
 
 def test_an_unknown_system_is_refused_with_those_there_are():
@@ -104,7 +104,8 @@ def test_with_a_recogniser_there_is_an_identity_loss():
 def test_a_closed_mask_copies_the_photo_and_stops_the_colours_gradient(monkeypatch):
     class Closed:
         def apply(self, colour, image, expression):
-            return colour, jnp.zeros_like(image[..., :1])
+            shut, still = jnp.zeros_like(image[..., :1]), jnp.zeros_like(image[..., :2])
+            return Painting(colour, shut, still)
 
     monkeypatch.setattr(slidergan.System, "generator", Closed())
     system = systems.create("slidergan", **SMALL)

@@ -36,7 +36,7 @@ def _norm(p, name, x):
 
 
 def generator(p, image, condition, *, blocks, down=2):
-    """Colour and mask."""
+    """Colour, mask and the photo as the colours find it."""
     tiled = condition[:, :, None, None].expand(-1, -1, *image.shape[2:])
     x = F.conv2d(torch.cat([image, tiled], 1), p["enter/kernel"], padding=3)
     x = F.relu(_norm(p, "enter_norm", x))
@@ -51,8 +51,23 @@ def generator(p, image, condition, *, blocks, down=2):
     for i in range(down):
         x = F.conv_transpose2d(x, p[f"up_{i}/kernel"], stride=2, padding=1)
         x = F.relu(_norm(p, f"up_{i}_norm", x))
-    colour = torch.tanh(F.conv2d(x, p["heads/colour"], padding=3))
-    return colour, torch.sigmoid(F.conv2d(x, p["heads/mask"], padding=3))
+    head = lambda name: F.conv2d(x, p[f"heads/{name}"], padding=3)
+    colour, base = torch.tanh(head("colour")), image
+    if "heads/flow" in p:
+        base = moved(image, torch.tanh(head("flow")) / 8)
+        colour = (base + colour).clip(-1, 1)
+    return colour, torch.sigmoid(head("mask")), base
+
+
+def moved(image, flow):
+    """`flow` in sides of the picture; to PyTorch it is 2 from centre to centre."""
+    h, w = image.shape[2:]
+    lines = torch.linspace(-1, 1, h), torch.linspace(-1, 1, w)
+    y, x = torch.meshgrid(*lines, indexing="ij")
+    step = flow * torch.tensor([2 * w / (w - 1), 2 * h / (h - 1)])[:, None, None]
+    places = torch.stack([x, y])[None] + step
+    how = dict(padding_mode="border", align_corners=True)
+    return F.grid_sample(image, places.permute(0, 2, 3, 1), **how)
 
 
 def critic(p, x, *, depth):
@@ -108,8 +123,8 @@ class Twin:
 
     def edit(self, image, expression):
         blocks = self.model["blocks"]
-        colour, mask = generator(self.generator, image, expression, blocks=blocks)
-        return mask * colour + (1 - mask) * image, colour, mask
+        colour, mask, base = generator(self.generator, image, expression, blocks=blocks)
+        return mask * colour + (1 - mask) * image, colour, mask, base
 
     def judge(self, image):
         if self.model.get("critic_kind") == "patchgan70":
@@ -154,8 +169,8 @@ class Twin:
         )
 
     def generator_losses(self, b):
-        fake, colour, mask = self.edit(b.image, b.target_expression)
-        back, _, back_mask = self.edit(fake, b.expression)
+        fake, colour, mask, base = self.edit(b.image, b.target_expression)
+        back, _, back_mask, _ = self.edit(fake, b.expression)
         fake_score, expression = self.judge(fake)
         with torch.no_grad():
             real_score, _ = self.judge(b.image)
@@ -167,6 +182,7 @@ class Twin:
             reconstruction=l1(back, b.image).mean(),
             paired=(b.paired * l1(fake, b.target)).mean(),
             colour=(b.paired * l1(colour, b.target)).mean(),
+            moved=(b.paired * l1(base, b.target)).mean(),
             attention=mask.mean() + back_mask.mean(),
             mask_entropy=entropy.detach(),
         )

@@ -45,11 +45,6 @@ class Painting(NamedTuple):
     flow: Float[Array, "b h w 2"]
 
 
-def shown_flow(painting: Painting) -> Float[Array, "b h w 2"]:
-    """From how far away the photo shows, on the whole, in what is composed."""
-    return drawn(painting.mask) * painting.flow
-
-
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions; nothing after the sum."""
 
@@ -133,8 +128,8 @@ class Generator(nn.Module):
 
     Three departures from the papers learn in minutes instead of days, from few faces:
     `mapped` adds a ConditionMap to the coarsest features, `added` colours are added to
-    the photo instead of drawn, and `warped` colours to the photo moved by the flow: what
-    a face keeps when it moves, from freckles to stubble, need not be drawn anew.
+    the photo instead of drawn, and `warped` ones to the photo moved by the flow: what a
+    face keeps when it moves, from freckles to stubble, need not be drawn anew.
     """
 
     conditions: int = 30

@@ -8,22 +8,19 @@ def moved(
     image: Float[Array, "b h w c"], flow: Float[Array, "b h w 2"]
 ) -> Float[Array, "b h w c"]:
     """At every pixel what `image` has `flow` (x, y) away, in sides of the picture."""
-    b, h, w, c = image.shape
-    side = jnp.array([w, h], flow.dtype)
-    grid = jnp.stack(jnp.meshgrid(jnp.arange(w), jnp.arange(h)), -1)
-    at = (grid + side * flow).clip(0, side - 1)
-    first = jnp.floor(at)
-    t = (at - first)[..., None, :]
-    first = first.astype(jnp.int32)
-    pixels = image.reshape(b, h * w, c)
+    b, h, w, _ = image.shape
+    x = (jnp.arange(w)[None, None] + w * flow[..., 0]).clip(0, w - 1)
+    y = (jnp.arange(h)[None, :, None] + h * flow[..., 1]).clip(0, h - 1)
+    left, top = (jnp.floor(v).astype(jnp.int32) for v in (x, y))
+    right, bottom = jnp.minimum(left + 1, w - 1), jnp.minimum(top + 1, h - 1)
+    s, t = (x - left)[..., None], (y - top)[..., None]
+    pixels = image.reshape(b, h * w, -1)
 
-    def look(dx, dy):
-        x = jnp.minimum(first[..., 0] + dx, w - 1)
-        y = jnp.minimum(first[..., 1] + dy, h - 1)
+    def look(x, y):
         index = (y * w + x).reshape(b, h * w, 1)
         # They are inside; the default mode would look for those that are not.
         return jnp.take_along_axis(pixels, index, 1, mode="clip").reshape(image.shape)
 
-    above = look(0, 0) * (1 - t[..., 0]) + look(1, 0) * t[..., 0]
-    below = look(0, 1) * (1 - t[..., 0]) + look(1, 1) * t[..., 0]
-    return above * (1 - t[..., 1]) + below * t[..., 1]
+    above = look(left, top) * (1 - s) + look(right, top) * s
+    below = look(left, bottom) * (1 - s) + look(right, bottom) * s
+    return above * (1 - t) + below * t

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose, drawn, shown_flow
+from slider_jax.nets.generator import Generator, compose, drawn
 
 # The size of a mask, and the power of the steps in it: eq. 2, and what the code has.
 MASKS = {
@@ -80,9 +80,9 @@ class System:
         return self.paint(generator, image, expression)[0]
 
     def paint(self, generator, image, expression):
-        painting = self.generator.apply(generator, image, expression)
-        edited = compose(image, painting.colour, painting.mask)
-        return edited, drawn(painting.mask), shown_flow(painting)
+        colour, mask, flow = self.generator.apply(generator, image, expression)
+        new = drawn(mask)
+        return compose(image, colour, mask), new, new * flow
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 and 3: who is real, and which condition it wears."""

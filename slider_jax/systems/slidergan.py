@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose, drawn, shown_flow
+from slider_jax.nets.generator import Generator, compose, drawn
 from slider_jax.nets.patchgan import PatchGan70
 from slider_jax.nets.warp import moved
 
@@ -86,7 +86,8 @@ class System:
 
     def paint(self, generator, image, expression):
         edited, painting = self._paint(generator, image, expression)
-        return edited, drawn(painting.mask), shown_flow(painting)
+        new = drawn(painting.mask)
+        return edited, new, new * painting.flow
 
     def _paint(self, generator, image, expression):
         """Eq. 4: the edit, and what it is made of."""

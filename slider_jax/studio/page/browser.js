@@ -30,12 +30,14 @@ async function imagine(on, vector) {
   const distance = Math.hypot(...vector.map((v, i) => v - on.looks.measured.vector[i]));
   if (!distance) return null;
   const seen = on.flipped ? tidy(times(on.mirror, vector)) : vector;
-  const { edited, mask } = await network(on.crop, on.size, seen);
-  const levels = 127.5 * smooth(distance / on.fade);
-  return { change: edited.map((v, i) => levels * (v - on.crop[i])), mask: feathered(mask, on.size, on.open), before: on.levels };
+  const { edited, mask, flow } = await network(on.crop, on.size, seen), share = smooth(distance / on.fade);
+  return {
+    change: edited.map((v, i) => 127.5 * share * (v - on.crop[i])), mask: feathered(mask, on.size, on.open),
+    before: on.levels, flow: flow.map((v) => share * v),
+  };
 }
 function put({ paster, before, after }, edit) {
-  const changed = edit ? paster.paste(before.data, after.data, edit.change, edit.mask, edit.before) : 0;
+  const changed = edit ? paster.paste(before.data, after.data, edit) : 0;
   context.putImageData(edit ? after : before, paster.x, paster.y);
   return changed;
 }

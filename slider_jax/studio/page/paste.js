@@ -3,7 +3,7 @@
 
 export const smooth = (x) => { const t = Math.min(1, Math.max(0, x)); return t * t * (3 - 2 * t); };
 
-const CHANNELS = 5; // red, green, blue to add, how much of the photo goes, and how much of all that shows
+const CHANNELS = 7; // red, green, blue to add, how much of the photo goes, how much of all that shows, and from how far right and below
 const PAD = 3; // zeros around a patch, as far as cubic interpolation looks
 
 // Gaussian along both sides of [size, size, channels]; what lies outside is mirrored or zero.
@@ -51,7 +51,19 @@ function paintedOver(change, size, [low, high]) {
   return blur(widened(much, size), size, 1, size / 64, true);
 }
 
-// What depends on the frame alone (`flipped`: it is of the photo's mirror image); then `paste(pixels, change, mask, before)` for each picture.
+// Bilinear, in [height, width, channels]; what lies outside repeats the border.
+function looker(values, width, height, channels) {
+  const clip = (v, n) => Math.min(n - 1, Math.max(0, v));
+  return (x, y, n) => {
+    x = clip(x, width); y = clip(y, height);
+    const left = Math.floor(x), top = Math.floor(y), s = x - left, t = y - top;
+    const at = (i, j) => values[(Math.min(j, height - 1) * width + Math.min(i, width - 1)) * channels + n];
+    const above = at(left, top) * (1 - s) + at(left + 1, top) * s;
+    return above * (1 - t) + (at(left, top + 1) * (1 - s) + at(left + 1, top + 1) * s) * t;
+  };
+}
+
+// What depends on the frame alone (`flipped`: it is of the photo's mirror image); then `paste(pixels, out, edit)` for each picture.
 export function makePaster(width, height, { frame, size, feather, painted, flipped }) {
   const [[a, b, c], [d, e, f]] = frame, scale = Math.hypot(a, d), det = a * e - b * d;
   const corners = [[0, 0], [size, 0], [0, size], [size, size]].map(([u, v]) =>
@@ -85,37 +97,45 @@ export function makePaster(width, height, { frame, size, feather, painted, flipp
   const layers = new Float32Array(CHANNELS * wide * wide), grid = new Float32Array(CHANNELS * rows * columns);
   const line = new Float32Array(CHANNELS * (columns + 1));
 
-  function fill(change, mask, before) {
-    const over = paintedOver(change, size, painted);
+  function fill({ change, mask, before, flow }) {
+    const moved = new Float32Array(3 * size * size), look = looker(before, size, size, 3);
+    for (let i = 0; i < moved.length; i++) {
+      const k = Math.floor(i / 3);
+      moved[i] = look(k % size + size * flow[2 * k], Math.floor(k / size) + size * flow[2 * k + 1], i % 3);
+    }
+    const paint = moved.map((v, i) => before[i] + change[i] - v), over = paintedOver(paint, size, painted);
     let flat = new Float32Array(CHANNELS * size * size);
     for (let i = 0; i < size * size; i++) {
-      for (let n = 0; n < 3; n++) flat[CHANNELS * i + n] = change[3 * i + n] + over[i] * before[3 * i + n];
+      for (let n = 0; n < 3; n++) flat[CHANNELS * i + n] = paint[3 * i + n] + over[i] * moved[3 * i + n];
       flat[CHANNELS * i + 3] = over[i];
       flat[CHANNELS * i + 4] = 255 * mask[i] * edge(i % size) * edge(Math.floor(i / size));
+      const du = size * flow[2 * i], dv = size * flow[2 * i + 1];
+      flat[CHANNELS * i + 5] = (e * du - b * dv) / det * (flipped ? -1 : 1);
+      flat[CHANNELS * i + 6] = (a * dv - d * du) / det;
     }
     if (sigma) flat = blur(flat, size, CHANNELS, sigma, true);
     for (let y = 0; y < size; y++)
       layers.set(flat.subarray(CHANNELS * y * size, CHANNELS * (y + 1) * size), CHANNELS * ((y + PAD) * wide + PAD));
   }
+  const sums = new Float64Array(CHANNELS);
   function interpolate() {
     grid.fill(0);
     for (let k = 0; k < first.length; k++) {
       if (first[k] < 0) continue;
-      let red = 0, green = 0, blue = 0, over = 0, share = 0;
+      sums.fill(0);
       for (let j = 0; j < 4; j++) for (let i = 0; i < 4; i++) {
         const at = CHANNELS * (first[k] + j * wide + i), weight = weights[8 * k + i] * weights[8 * k + 4 + j];
-        red += weight * layers[at]; green += weight * layers[at + 1]; blue += weight * layers[at + 2];
-        over += weight * layers[at + 3]; share += weight * layers[at + 4];
+        for (let n = 0; n < CHANNELS; n++) sums[n] += weight * layers[at + n];
       }
-      grid.set([red, green, blue, over, share], CHANNELS * k);
+      grid.set(sums, CHANNELS * k);
     }
   }
   // `pixels` and `out` are RGBA of the rectangle. Where nothing shows, no byte differs.
-  function paste(pixels, out, change, mask, before) {
+  function paste(pixels, out, edit) {
     out.set(pixels);
-    fill(change, mask, before);
+    fill(edit);
     interpolate();
-    const row = CHANNELS * columns, across = x1 - x0;
+    const row = CHANNELS * columns, across = x1 - x0, look = looker(pixels, across, y1 - y0, 4);
     let changed = 0;
     for (let y = 0; y < y1 - y0; y++) {
       const upper = row * Math.floor(y / step), down = (y % step) / step;
@@ -126,11 +146,12 @@ export function makePaster(width, height, { frame, size, feather, painted, flipp
         const mix = (n) => line[i + n] + right * (line[i + CHANNELS + n] - line[i + n]);
         const share = Math.round(clip(mix(4), 0, 255)) / 255;
         if (!share) continue;
-        const over = mix(3);
-        const at = 4 * (y * across + (flipped ? across - 1 - x : x));
+        const over = mix(3), dx = mix(5), dy = mix(6), column = flipped ? across - 1 - x : x;
+        const at = 4 * (y * across + column);
         let differs = 0;
         for (let n = 0; n < 3; n++) {
-          out[at + n] = pixels[at + n] + (mix(n) - over * pixels[at + n]) * share;
+          const there = dx || dy ? look(column + dx, y + dy, n) : pixels[at + n];
+          out[at + n] = pixels[at + n] + (mix(n) + (1 - over) * there - pixels[at + n]) * share;
           differs |= out[at + n] ^ pixels[at + n];
         }
         if (differs) changed++;
