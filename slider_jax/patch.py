@@ -107,10 +107,12 @@ class Paster:
         the mask is zero, and where nothing near changes, no byte differs. `flipped`:
         the patch was cut out of the picture's mirror image.
         """
+        result = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+        pixels, native = (x[:, ::-1] for x in result) if flipped else result
         x0, y0, x1, y1 = self.rectangle
-        left = pixels.shape[1] - x1 if flipped else x0
-        whole, top = pixels[y0:y1, left : left + x1 - x0], y0
-        pixels, native = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
+        corner = x0, y0
+        # Channel after channel, which is quicker to look at.
+        whole = pixels[y0:y1, x0:x1].transpose(2, 0, 1).copy().transpose(1, 2, 0)
         k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
         y, x = np.indices(mask.shape[:2])
         size = len(mask)
@@ -125,15 +127,11 @@ class Paster:
         grid = (self.taps @ layers.reshape(-1, 7)).T.reshape(7, -1, columns)
         seen = grid[4] > 0.5  # in levels of 255: anything less is rounded to nothing
         if not seen.any():
-            return pixels, native
+            return result
         y, x = (_span(seen.any(axis)) for axis in (1, 0))
         grid, (x0, y0) = grid[:, y, x], (x0 + k * x.start, y0 + k * y.start)
         wide = _stretch(grid, k)[:, :, : x1 - x0]
         x1, y1 = x0 + wide.shape[2], min(y1, y0 + k * (grid.shape[1] - 1) + 1)
-        if flipped:
-            wide = np.ascontiguousarray(wide[:, :, ::-1])
-            wide[5] *= -1
-            x0, x1 = pixels.shape[1] - x1, pixels.shape[1] - x0
         moves = wide[5:].any()
         for phase in range(k):
             rows = slice(y0 + phase, y1, k)
@@ -146,12 +144,12 @@ class Paster:
             there = pixels[rows, x0:x1]
             if moves:
                 y, x = np.ogrid[rows, x0:x1]
-                there = look(whole, x - left + layer[5], y - top + layer[6])
+                there = look(whole, x - corner[0] + layer[5], y - corner[1] + layer[6])
             for c in range(3):
                 channel = pixels[rows, x0:x1, c]
                 after = layer[c] + (1 - layer[3]) * there[..., c]
                 channel[...] = np.rint(channel + (after - channel) * share).clip(0, 255)
-        return pixels, native
+        return result
 
 
 def look(
@@ -160,12 +158,22 @@ def look(
     """Bilinear; what lies outside repeats the border. As in nets/warp.py."""
     h, w = picture.shape[:2]
     x, y = (np.asarray(v, np.float32).clip(0, n - 1) for v, n in ((x, w), (y, h)))
-    left, top = x.astype(int), y.astype(int)
-    right, bottom = np.minimum(left + 1, w - 1), np.minimum(top + 1, h - 1)
-    s, t = (x - left)[..., None], (y - top)[..., None]
-    above = picture[top, left] * (1 - s) + picture[top, right] * s
-    below = picture[bottom, left] * (1 - s) + picture[bottom, right] * s
-    return above * (1 - t) + below * t
+    # The last but one at most: its neighbour has all the weight, or there is but one.
+    left, top = (np.minimum(v.astype(int), max(n - 2, 0)) for v, n in ((x, w), (y, h)))
+    s, t, first = x - left, y - top, top * w + left
+    right, below = int(w > 1), w * int(h > 1)
+    seen = np.empty((picture.shape[2], *first.shape), np.float32)
+    for channel, values in zip(seen, np.moveaxis(picture, 2, 0), strict=True):
+        at = functools.partial(_taken, values.ravel(), first)
+        upper, lower = at(0), at(below)
+        upper += s * (at(right) - upper)
+        lower += s * (at(below + right) - lower)
+        channel[...] = upper + t * (lower - upper)
+    return np.moveaxis(seen, 0, -1)
+
+
+def _taken(values, first, step):
+    return values.take(first + step).astype(np.float32)
 
 
 def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

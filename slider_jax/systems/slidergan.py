@@ -119,10 +119,11 @@ class System:
         return {"expression": losses.expression_error(read, batch.expression)}
 
     def generator_losses(self, params, batch, keys, batch_mean):
-        """Eq. 13, term by term, and two terms of our own, `colour` and `mask_entropy`.
+        """Eq. 13, term by term, and terms of our own: colour, moved, mask_entropy.
 
         Where the mask is shut, nothing teaches the colours below it, and bad colours
         keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
+        `moved` asks the same of the photo that the flow moves, before any paint.
         """
         paint = functools.partial(self._paint, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
