@@ -122,7 +122,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.learning_rate.critic = 5e-4
         config.constant = 0.9
         config.ema_decay = 0.998
-        for p, steps in zip(config.phases, (60000, 9000, 200), strict=True):
+        for p, steps in zip(config.phases, (60000, 7000, 200), strict=True):
             p.steps = steps
         config.every = dict(log=100, samples=1000, checkpoint=1000)
     if "tiny" in asked:  # for tests

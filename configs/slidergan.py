@@ -141,7 +141,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.model.warped = True
         config.constant = 0.9  # until the critic has learnt to read
         config.ema_decay = 0.998
-        for p, steps in zip(config.phases, (60000, 9000, 200), strict=True):
+        for p, steps in zip(config.phases, (60000, 7000, 200), strict=True):
             p.steps = steps
         config.phases[1].weights.generator.moved = 250.0
         for p in config.phases[1:]:

@@ -102,7 +102,7 @@ def editor(model: Model, **notes: str) -> bytes:
         shape = dict(kernel_shape=[4, 4], strides=[2, 2], pads=[1] * 4)
         x = graph.add("ConvTranspose", x, kernel.transpose(3, 2, 0, 1), **shape)
         x = _norm_relu(graph, x, weights[f"up_{i}_norm"])
-    names = ("colour", "mask", "flow") if net.warped else ("colour", "mask")
+    names = ("colour", "mask", *(("flow", "cover") if net.warped else ()))
     heads = np.concatenate([weights["heads"][n] for n in names], axis=3)
     x = _convolution(graph, x, heads, pads=3)
     part = lambda low, high: graph.add("Slice", x, *_ints([low], [high], [1]))
@@ -113,6 +113,9 @@ def editor(model: Model, **notes: str) -> bytes:
         farthest = np.float32(generator.FARTHEST)
         flow = graph.add("Mul", graph.add("Tanh", part(4, 6)), farthest)
         base = graph.add("GridSample", image, _places(graph, back(flow), size), **_LOOK)
+        cover = graph.add("Sub", part(6, 7), np.float32(generator.SHUT))
+        shows = graph.add("Sub", np.float32(1), graph.add("Sigmoid", cover))
+        base = graph.add("Mul", shows, base)
     if net.added or net.warped:
         limits = np.float32(-1), np.float32(1)
         colour = graph.add("Clip", graph.add("Add", base, colour), *limits)

@@ -64,7 +64,8 @@ def scene():
         for choice in ({}, {"critic_kind": "patchgan70"}, {"warped": True})
     }
     # Half a pixel and more: at whole ones the slopes of a flow jump.
-    params["warped"]["generator"]["params"]["heads"]["flow"] *= 30
+    for head in ("flow", "cover"):
+        params["warped"]["generator"]["params"]["heads"][head] *= 30
     return batch, jax.random.split(jax.random.key(2), 3), params
 
 

@@ -55,7 +55,8 @@ def generator(p, image, condition, *, blocks, down=2):
     colour, base = torch.tanh(head("colour")), image
     if "heads/flow" in p:
         base = moved(image, torch.tanh(head("flow")) / 8)
-        colour = (base + colour).clip(-1, 1)
+        shows = 1 - torch.sigmoid(head("cover") - 4)
+        colour = (shows * base + colour).clip(-1, 1)
     return colour, torch.sigmoid(head("mask")), base
 
 

@@ -20,6 +20,7 @@ from slider_jax.ops import convolution
 MASK_SHOWS_COLOUR = True
 
 FARTHEST = 1 / 8  # of the picture: how far the photo moves, along each axis
+SHUT = 4  # a cover's distance from half open, at first
 
 
 def compose(
@@ -69,7 +70,9 @@ class ResidualBlock(nn.Module):
 class Heads(nn.Module):
     """Colour, mask and flow, without bias, as one convolution; float32 from here on.
 
-    What is `added` to a photo starts at almost nothing, and so does the flow.
+    What is `added` to a photo starts at almost nothing. So do the flow and the cover,
+    which hides the moved photo where something else comes to light: the inside of a
+    mouth is no tint of stretched lips.
     """
 
     masked: bool = True
@@ -79,13 +82,15 @@ class Heads(nn.Module):
     dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Painting:
+    def __call__(
+        self, x: Float[Array, "b h w c"], image: Float[Array, "b h w 3"]
+    ) -> Painting:
         names = {"colour": 3}
         names |= {"mask": 1} if self.masked else {}
-        names |= {"flow": 2} if self.warped else {}
+        names |= {"flow": 2, "cover": 1} if self.warped else {}
         init = dict.fromkeys(names, INITS[self.initial])
-        init |= {"flow": nn.initializers.normal(0.002)}
-        if self.added:
+        init |= dict.fromkeys(("flow", "cover"), nn.initializers.normal(0.002))
+        if self.added or self.warped:
             init["colour"] = nn.initializers.normal(0.002)
         kernels = [
             self.param(name, init[name], (7, 7, x.shape[3], features))
@@ -95,10 +100,15 @@ class Heads(nn.Module):
         x = convolution(x, kernel, stride=1, padding=3).astype(jnp.float32)
         colour, one = jnp.tanh(x[..., :3]), x[..., :1]
         mask = nn.sigmoid(x[..., 3:4]) if self.masked else jnp.ones_like(one)
+        flow = jnp.concatenate([jnp.zeros_like(one)] * 2, axis=3)
         if self.warped:
-            flow = FARTHEST * jnp.tanh(x[..., -2:])
-        else:
-            flow = jnp.zeros((*one.shape[:3], 2))
+            flow, cover = (
+                FARTHEST * jnp.tanh(x[..., -3:-1]),
+                nn.sigmoid(x[..., -1:] - SHUT),
+            )
+            colour = (colour + (1 - cover) * moved(image, flow)).clip(-1, 1)
+        elif self.added:
+            colour = (colour + image).clip(-1, 1)
         return Painting(colour, mask, flow)
 
 
@@ -165,10 +175,5 @@ class Generator(nn.Module):
             features = self.width << (self.down - i - 1)
             x = TransposedConvolution(features, **kind, name=f"up_{i}")(x)
             x = nn.relu(InstanceNorm(name=f"up_{i}_norm")(x))
-        added = self.added or self.warped
-        heads = Heads(self.masked, added, self.warped, **kind, name="heads")
-        painting = heads(x)
-        if not added:
-            return painting
-        base = moved(image, painting.flow) if self.warped else image
-        return painting._replace(colour=(base + painting.colour).clip(-1, 1))
+        heads = Heads(self.masked, self.added, self.warped, **kind, name="heads")
+        return heads(x, image)
