@@ -12,8 +12,8 @@ if [ $# -lt 2 ]; then
     echo "Usage: launch/compare.sh DATA OUT [options of launch/evaluate.py]" >&2
     exit 2
 fi
-if [ ! -d "$1" ]; then
-    echo "There is no folder $1: make it with data_prep/render_faces.py --out=$1" >&2
+if [ ! -e "$1/dataset_info.json" ]; then
+    echo "There is no data set in $1: make one with data_prep/render_faces.py --out=$1" >&2
     exit 2
 fi
 DATA=$(cd "$1" && pwd)

@@ -32,7 +32,6 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     loss is not a number; both say how to go on.
     """
     workdir = pathlib.Path(workdir)
-    workdir.mkdir(parents=True, exist_ok=True)
     programs.keep_programs()
     prepare.check(config)
     phases = prepare.plan(config)
@@ -41,6 +40,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     described = json.loads(config.to_json_best_effort()) | {
         "data_sha256": data_hash(prepare.folder(config))
     }
+    workdir.mkdir(parents=True, exist_ok=True)
     checkpoint.claim(workdir, described, facts())
 
     lead = jax.process_index() == 0

@@ -110,10 +110,11 @@ def test_a_users_mistake_stops_it_with_a_sentence(
     launch, tmp_path, arguments, sentence
 ):
     config, *rest = arguments
+    workdir = tmp_path / "run"
     code, _, complained = launch(
-        f"--config=configs/{config}", *rest, f"--workdir={tmp_path}"
+        f"--config=configs/{config}", *rest, f"--workdir={workdir}"
     )
-    assert code == 2
+    assert code == 2 and not workdir.exists()
     assert complained.startswith("launch: ") and sentence in complained
     assert complained.count("\n") == 1
 
