@@ -110,9 +110,7 @@ class Paster:
         result = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
         pixels, native = (x[:, ::-1] for x in result) if flipped else result
         x0, y0, x1, y1 = self.rectangle
-        corner = x0, y0
-        # Channel after channel, which is quicker to look at.
-        whole = pixels[y0:y1, x0:x1].transpose(2, 0, 1).copy().transpose(1, 2, 0)
+        left, top, whole = x0, y0, pixels[y0:y1, x0:x1]
         k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
         y, x = np.indices(mask.shape[:2])
         size = len(mask)
@@ -130,9 +128,11 @@ class Paster:
             return result
         y, x = (_span(seen.any(axis)) for axis in (1, 0))
         grid, (x0, y0) = grid[:, y, x], (x0 + k * x.start, y0 + k * y.start)
+        moves = grid[5:].any()
+        if moves:  # a copy, since pixels change; channel after channel, to look quickly
+            whole = whole.transpose(2, 0, 1).copy().transpose(1, 2, 0)
         wide = _stretch(grid, k)[:, :, : x1 - x0]
         x1, y1 = x0 + wide.shape[2], min(y1, y0 + k * (grid.shape[1] - 1) + 1)
-        moves = wide[5:].any()
         for phase in range(k):
             rows = slice(y0 + phase, y1, k)
             count = len(range(*rows.indices(y1)))
@@ -143,8 +143,8 @@ class Paster:
             share *= np.float32(1 / 255)
             there = pixels[rows, x0:x1]
             if moves:
-                y, x = np.ogrid[rows, x0:x1]
-                there = look(whole, x - corner[0] + layer[5], y - corner[1] + layer[6])
+                y, x = (np.float32(v) for v in np.ogrid[rows, x0:x1])
+                there = look(whole, x - left + layer[5], y - top + layer[6])
             for c in range(3):
                 channel = pixels[rows, x0:x1, c]
                 after = layer[c] + (1 - layer[3]) * there[..., c]
@@ -160,20 +160,17 @@ def look(
     x, y = (np.asarray(v, np.float32).clip(0, n - 1) for v, n in ((x, w), (y, h)))
     # The last but one at most: its neighbour has all the weight, or there is but one.
     left, top = (np.minimum(v.astype(int), max(n - 2, 0)) for v, n in ((x, w), (y, h)))
-    s, t, first = x - left, y - top, top * w + left
+    s, t, first = x - np.float32(left), y - np.float32(top), top * w + left
     right, below = int(w > 1), w * int(h > 1)
     seen = np.empty((picture.shape[2], *first.shape), np.float32)
     for channel, values in zip(seen, np.moveaxis(picture, 2, 0), strict=True):
-        at = functools.partial(_taken, values.ravel(), first)
+        flat = values.ravel()
+        at = lambda step, flat=flat: np.float32(flat.take(first + step))
         upper, lower = at(0), at(below)
         upper += s * (at(right) - upper)
         lower += s * (at(below + right) - lower)
         channel[...] = upper + t * (lower - upper)
     return np.moveaxis(seen, 0, -1)
-
-
-def _taken(values, first, step):
-    return values.take(first + step).astype(np.float32)
 
 
 def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

@@ -148,7 +148,7 @@ def paste(
     flow: np.ndarray,
     flipped: bool = False,
 ) -> tuple[Photo, UInt8[np.ndarray, "h w"]]:
-    """Adds `after` - `before` [size size 3] under `mask` [size size 1] to the photo.
+    """Shows `after` instead of `before` [size size 3] under `mask` [size size 1].
 
     Crops are bytes or floats in [-1, 1], the mask is floats in [0, 1]; it fades out at
     the crop's border. `flow` [size size 2] says from how far away the photo's finer

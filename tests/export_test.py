@@ -18,7 +18,8 @@ from slider_jax.face.sliders import SLIDERS
 from slider_jax.painter import make_painter
 
 MODELS = {
-    "plain": {},
+    "plain": dict(warped=False),
+    "added": dict(warped=False, added=True),
     "full": {
         **dict(mapped=True, warped=True, bounded=True),
         **dict(parameters=40, size=64, depth=4, blocks=2),

@@ -98,14 +98,12 @@ class Heads(nn.Module):
         ]
         kernel = jnp.concatenate(kernels, axis=3).astype(self.dtype)
         x = convolution(x, kernel, stride=1, padding=3).astype(jnp.float32)
-        colour, one = jnp.tanh(x[..., :3]), x[..., :1]
-        mask = nn.sigmoid(x[..., 3:4]) if self.masked else jnp.ones_like(one)
-        flow = jnp.concatenate([jnp.zeros_like(one)] * 2, axis=3)
+        colour = jnp.tanh(x[..., :3])
+        mask = nn.sigmoid(x[..., 3:4]) if self.masked else jnp.ones_like(x[..., :1])
+        flow = jnp.zeros_like(x[..., :2])
         if self.warped:
-            flow, cover = (
-                FARTHEST * jnp.tanh(x[..., -3:-1]),
-                nn.sigmoid(x[..., -1:] - SHUT),
-            )
+            flow = FARTHEST * jnp.tanh(x[..., -3:-1])
+            cover = nn.sigmoid(x[..., -1:] - SHUT)
             colour = (colour + (1 - cover) * moved(image, flow)).clip(-1, 1)
         elif self.added:
             colour = (colour + image).clip(-1, 1)
@@ -138,8 +136,9 @@ class Generator(nn.Module):
 
     Three departures from the papers learn in minutes instead of days, from few faces:
     `mapped` adds a ConditionMap to the coarsest features, `added` colours are added to
-    the photo instead of drawn, and `warped` ones to the photo moved by the flow: what a
-    face keeps when it moves, from freckles to stubble, need not be drawn anew.
+    the photo instead of drawn, and `warped` ones (`added` or not) to the photo moved by
+    the flow: what a face keeps when it moves, from freckles to stubble, need not be
+    drawn anew.
     """
 
     conditions: int = 30

@@ -143,7 +143,9 @@ class System:
             "reconstruction": distance(back, batch.image),
             "paired": from_truth(fake),
             "colour": from_truth(made.colour),
-            "moved": from_truth(moved(batch.image, made.flow)),
+            "moved": from_truth(
+                moved(batch.image, made.flow) if self.warped else batch.image
+            ),
             "attention": losses.attention(made.mask, unmade.mask),
             "mask_entropy": losses.mask_entropy(made.mask),
         }

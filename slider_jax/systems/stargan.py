@@ -70,7 +70,7 @@ class System:
 
     def paint(self, generator, image, expression):
         """All is new: the mask is 1."""
-        return self.generator.apply(generator, image, expression)
+        return tuple(self.generator.apply(generator, image, expression))
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 5, with the penalty of eq. 8 apart."""

@@ -3,7 +3,7 @@
 
 export const smooth = (x) => { const t = Math.min(1, Math.max(0, x)); return t * t * (3 - 2 * t); };
 
-const CHANNELS = 7; // red, green, blue to add, how much of the photo goes, how much of all that shows, and from how far right and below
+const CHANNELS = 7; // paint (red, green, blue), how much of the photo goes, how much of all that shows, and from how far right and below
 const PAD = 3; // zeros around a patch, as far as cubic interpolation looks
 
 // Gaussian along both sides of [size, size, channels]; what lies outside is mirrored or zero.
@@ -41,7 +41,7 @@ function widened(share, size) {
         wide[y * size + x] = Math.max(wide[y * size + x], share[j * size + i]);
   return wide;
 }
-// 1 where so much changes that the photo's own detail would shine through.
+// 1 where so much is painted that the photo's own detail would shine through.
 function paintedOver(change, size, [low, high]) {
   const much = new Float32Array(size * size);
   for (let i = 0; i < much.length; i++) {
@@ -51,16 +51,16 @@ function paintedOver(change, size, [low, high]) {
   return blur(widened(much, size), size, 1, size / 64, true);
 }
 
-// Bilinear, in [height, width, channels]; what lies outside repeats the border.
-function looker(values, width, height, channels) {
-  const clip = (v, n) => Math.min(n - 1, Math.max(0, v));
-  return (x, y, n) => {
-    x = clip(x, width); y = clip(y, height);
-    const left = Math.floor(x), top = Math.floor(y), s = x - left, t = y - top;
-    const at = (i, j) => values[(Math.min(j, height - 1) * width + Math.min(i, width - 1)) * channels + n];
-    const above = at(left, top) * (1 - s) + at(left + 1, top) * s;
-    return above * (1 - t) + (at(left, top + 1) * (1 - s) + at(left + 1, top + 1) * s) * t;
-  };
+// Red, green and blue of [height, width, channels], bilinear, into `seen`; what lies outside repeats the border.
+function look(values, width, height, channels, x, y, seen) {
+  x = Math.min(width - 1, Math.max(0, x)); y = Math.min(height - 1, Math.max(0, y));
+  const left = Math.floor(x), top = Math.floor(y), s = x - left, t = y - top;
+  const first = (top * width + left) * channels, right = left + 1 < width ? channels : 0;
+  const below = top + 1 < height ? width * channels : 0;
+  for (let n = 0; n < 3; n++) {
+    const at = first + n, above = values[at] * (1 - s) + values[at + right] * s;
+    seen[n] = above * (1 - t) + (values[at + below] * (1 - s) + values[at + below + right] * s) * t;
+  }
 }
 
 // What depends on the frame alone (`flipped`: it is of the photo's mirror image); then `paste(pixels, out, edit)` for each picture.
@@ -98,10 +98,10 @@ export function makePaster(width, height, { frame, size, feather, painted, flipp
   const line = new Float32Array(CHANNELS * (columns + 1));
 
   function fill({ change, mask, before, flow }) {
-    const moved = new Float32Array(3 * size * size), look = looker(before, size, size, 3);
-    for (let i = 0; i < moved.length; i++) {
-      const k = Math.floor(i / 3);
-      moved[i] = look(k % size + size * flow[2 * k], Math.floor(k / size) + size * flow[2 * k + 1], i % 3);
+    const moved = new Float32Array(3 * size * size);
+    for (let i = 0; i < size * size; i++) {
+      look(before, size, size, 3, i % size + size * flow[2 * i], Math.floor(i / size) + size * flow[2 * i + 1], seen);
+      moved.set(seen, 3 * i);
     }
     const paint = moved.map((v, i) => before[i] + change[i] - v), over = paintedOver(paint, size, painted);
     let flat = new Float32Array(CHANNELS * size * size);
@@ -117,7 +117,7 @@ export function makePaster(width, height, { frame, size, feather, painted, flipp
     for (let y = 0; y < size; y++)
       layers.set(flat.subarray(CHANNELS * y * size, CHANNELS * (y + 1) * size), CHANNELS * ((y + PAD) * wide + PAD));
   }
-  const sums = new Float64Array(CHANNELS);
+  const sums = new Float64Array(CHANNELS), seen = new Float64Array(3);
   function interpolate() {
     grid.fill(0);
     for (let k = 0; k < first.length; k++) {
@@ -135,7 +135,7 @@ export function makePaster(width, height, { frame, size, feather, painted, flipp
     out.set(pixels);
     fill(edit);
     interpolate();
-    const row = CHANNELS * columns, across = x1 - x0, look = looker(pixels, across, y1 - y0, 4);
+    const row = CHANNELS * columns, across = x1 - x0;
     let changed = 0;
     for (let y = 0; y < y1 - y0; y++) {
       const upper = row * Math.floor(y / step), down = (y % step) / step;
@@ -148,10 +148,11 @@ export function makePaster(width, height, { frame, size, feather, painted, flipp
         if (!share) continue;
         const over = mix(3), dx = mix(5), dy = mix(6), column = flipped ? across - 1 - x : x;
         const at = 4 * (y * across + column);
+        if (dx || dy) look(pixels, across, y1 - y0, 4, column + dx, y + dy, seen);
+        else for (let n = 0; n < 3; n++) seen[n] = pixels[at + n];
         let differs = 0;
         for (let n = 0; n < 3; n++) {
-          const there = dx || dy ? look(column + dx, y + dy, n) : pixels[at + n];
-          out[at + n] = pixels[at + n] + (mix(n) + (1 - over) * there - pixels[at + n]) * share;
+          out[at + n] = pixels[at + n] + (mix(n) + (1 - over) * seen[n] - pixels[at + n]) * share;
           differs |= out[at + n] ^ pixels[at + n];
         }
         if (differs) changed++;
