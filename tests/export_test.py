@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 import small_editor
 
-from slider_jax import export, onnx_graph
+from slider_jax import export, model_file, onnx_graph, systems
 from slider_jax.face.maps import load_maps
 from slider_jax.face.sliders import SLIDERS
 from slider_jax.painter import make_painter
@@ -101,6 +101,16 @@ def test_stablehlo_paints_what_jax_does(exported):
     for a, b in zip(found, painted.values(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
     assert json.loads((folder / "e.stablehlo.json").read_text())["sliders"]
+
+
+def test_a_generator_without_a_mask_is_exported_too(tmp_path):
+    fields = dict(parameters=30, size=32, width=4, blocks=1, depth=3)
+    system = systems.create("stargan", **fields)
+    shapes = model_file.shapes_of(system)
+    weights = jax.tree.map(lambda x: np.full(x.shape, 0.01, np.float32), shapes)
+    model = model_file.make_model("stargan", fields, weights)
+    told = export.stablehlo(model, tmp_path / "m.stablehlo")
+    assert told["difference"] < export.CLOSE
 
 
 def test_the_metadata_is_enough_to_ask_for_a_smile(model, tmp_path):
