@@ -53,7 +53,7 @@ def row(editor, name, picture, slider, measure):
             f"{name:10}  {slider:8}  {seen[0]:.3f} to {seen[-1]:.3f}  τ {tau:5.2f}"
             f"  changed {changed:.0%}"
         )
-    return [strips.look(session, edit, 112) for edit in edits]
+    return [strips.look(session, edit, 96) for edit in edits]
 
 
 def main():
