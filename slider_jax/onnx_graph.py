@@ -123,13 +123,16 @@ def editor(model: Model, **notes: str) -> bytes:
     drawn = (mask, shut) if generator.MASK_SHOWS_COLOUR else (shut, mask)
     both = zip(drawn, (colour, image), strict=True)
     edited = graph.add("Add", *(graph.add("Mul", *pair) for pair in both))
+    new, flow = drawn[0], graph.add("Mul", drawn[0], flow)
+    if net.warped:
+        new = graph.add("Mul", new, _touched(graph, image, edited, flow, size))
     return graph.file(
         "editor",
         {"image": [size, size, 3], "expression": [model.parameters]},
         {
             "edited": (back(edited), [size, size, 3]),
-            "mask": (back(drawn[0]), [size, size, 1]),
-            "flow": (back(graph.add("Mul", drawn[0], flow)), [size, size, 2]),
+            "mask": (back(new), [size, size, 1]),
+            "flow": (back(flow), [size, size, 2]),
         },
         notes,
     )
@@ -194,6 +197,16 @@ def _places(graph, flow, size):
     here = np.stack(np.meshgrid(line, line), -1)[None]
     return graph.add(
         "Add", here, graph.add("Mul", flow, np.float32(2 * size / (size - 1)))
+    )
+
+
+def _touched(graph, image, edited, flow, size):
+    """As in nets/generator.py."""
+    largest = lambda x: graph.add("ReduceMax", graph.add("Abs", x), axes=[1])
+    change = graph.add("Mul", largest(graph.add("Sub", edited, image)), np.float32(4))
+    way = graph.add("Mul", largest(flow), np.float32(size / 2))
+    return graph.add(
+        "Clip", graph.add("Max", change, way), np.float32(0), np.float32(1)
     )
 
 

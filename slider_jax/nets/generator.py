@@ -46,6 +46,20 @@ class Painting(NamedTuple):
     flow: Float[Array, "b h w 2"]
 
 
+def touched(
+    image: Float[Array, "b h w 3"],
+    edited: Float[Array, "b h w 3"],
+    flow: Float[Array, "b h w 2"],
+) -> Float[Array, "b h w 1"]:
+    """How much differs: 1 from a quarter of [-1, 1], or two pixels of flow, on.
+
+    A mask says nothing where the colours are the photo's, and there it stays half open.
+    """
+    largest = lambda x: jnp.abs(x).max(axis=3, keepdims=True)
+    change, way = largest(edited - image), largest(flow)
+    return jnp.maximum(4 * change, image.shape[2] / 2 * way).clip(0, 1)
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions; nothing after the sum."""
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose, drawn
+from slider_jax.nets.generator import Generator, compose, drawn, touched
 from slider_jax.nets.patchgan import PatchGan70
 from slider_jax.nets.warp import moved
 
@@ -87,7 +87,10 @@ class System:
     def paint(self, generator, image, expression):
         edited, painting = self._paint(generator, image, expression)
         new = drawn(painting.mask)
-        return edited, new, new * painting.flow
+        flow = new * painting.flow
+        if self.warped:
+            new = new * touched(image, edited, flow)
+        return edited, new, flow
 
     def _paint(self, generator, image, expression):
         """Eq. 4: the edit, and what it is made of."""
