@@ -59,7 +59,7 @@ def test_the_faster_one_is_measured_once_and_kept(model, kept, monkeypatch):
 
 def test_a_real_measurement_ends_with_one_of_them(model, kept, monkeypatch):
     monkeypatch.setattr(runtime, "SECONDS", 0.001)
-    edited, _ = paint(model)
+    edited, *_ = paint(model)
     np.testing.assert_array_equal(edited, paint(model)[0])
     (file,) = (kept / "runtimes").iterdir()
     found = json.loads(file.read_text())
