@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose, drawn
+from slider_jax.nets.generator import Generator, compose, drawn, touched
 
 # The size of a mask, and the power of the steps in it: eq. 2, and what the code has.
 MASKS = {
@@ -80,6 +80,12 @@ class System:
         return self.paint(generator, image, expression)[0]
 
     def paint(self, generator, image, expression):
+        edited, new, flow = self._paint(generator, image, expression)
+        if self.warped:
+            new = new * touched(image, edited, flow)
+        return edited, new, flow
+
+    def _paint(self, generator, image, expression):
         colour, mask, flow = self.generator.apply(generator, image, expression)
         new = drawn(mask)
         return compose(image, colour, mask), new, new * flow
@@ -108,7 +114,7 @@ class System:
 
     def generator_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 to 4; the mask counts in both passes, there and back."""
-        paint = functools.partial(self.paint, params["generator"])
+        paint = functools.partial(self._paint, params["generator"])
         fake, new, _ = paint(batch.image, batch.target_expression)
         back, back_new, _ = paint(fake, batch.expression)
         score, expression = self.critic.apply(params["critic"], fake)
