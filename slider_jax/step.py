@@ -75,7 +75,8 @@ def make_step(
     """Returns the pure function `(state, batches, weights) -> (state, metrics)`.
 
     `weights` are those of the losses, by player: other numbers need no other program.
-    Where the generator rests, the critic learns to read, and there are no edits.
+    Where the generator rests, the critic learns to read, and there are no edits; where
+    the critic rests, the generator may learn from few of its losses, the cheap ones.
     Every leaf of `batches` has shape [n_critic, batch, ...]: one slice per critic
     update. The generator learns from the last slice, as in StarGAN's solver.
     Randomness is a function of (seed, step, example): a resumed run repeats it.
@@ -137,6 +138,8 @@ def make_step(
         if generator is not None:
             last = jax.tree.map(lambda x: x[-1], batches)
             losses_fn = system.generator_losses
+            if critic is None:
+                losses_fn = _those(generator, losses_fn)
             state, its = update(
                 "generator", losses_fn, generator, state, last, generator_key
             )
@@ -164,6 +167,16 @@ def _unrolled(update, state, xs):
         state, its = update(state, tree.unflatten(slices))
         metrics.append(its)
     return state, jax.tree.map(lambda *each: jnp.stack(each), *metrics)
+
+
+def _those(weights, losses_fn):
+    """What has no weight is not named, and what nobody looks at XLA leaves out."""
+
+    def few(*inputs):
+        losses = losses_fn(*inputs)
+        return {name: loss for name, loss in losses.items() if name in weights}
+
+    return few
 
 
 def weighted_sum(weights: Weights, losses: Losses) -> Float[Array, ""]:

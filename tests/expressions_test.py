@@ -52,9 +52,10 @@ def test_tables_are_complete():
     [
         lambda rng: expressions.plausible(2 * any_sliders(rng)),
         lambda rng: expressions.sample_expression(rng)[0],
+        lambda rng: expressions.sample_wish(rng)[0],
         expressions.sample_speech,
     ],
-    ids=["anything", "expression", "speech"],
+    ids=["anything", "expression", "wish", "speech"],
 )
 def test_conflicts_never_survive(sample):
     faces = draws(sample)
@@ -113,6 +114,23 @@ def test_every_kind_and_every_slider_occurs():
     rest = np.stack(faces)[np.array(kinds) == "neutral"]
     moving = [n.startswith("eye") for n in sliders.SLIDERS]
     assert not rest[:, ~np.array(moving)].any()
+
+
+def test_wishes_pull_few_sliders_far_and_the_known_ones_often():
+    rng = np.random.default_rng(0)
+    faces, kinds = zip(
+        *(expressions.sample_wish(rng) for _ in range(1500)), strict=True
+    )
+    assert set(kinds) == {"unit", "mixed"}
+    jaw, lid = (
+        np.stack(faces)[:, sliders.INDEX[name]] for name in ("jawOpen", "eyeBlinkLeft")
+    )
+    easy = np.stack([expressions.sample_expression(rng)[0] for _ in range(1500)])
+    for pulled, name in ((jaw, "jawOpen"), (lid, "eyeBlinkLeft")):
+        assert (pulled > 0.7).mean() > 2 * (easy[:, sliders.INDEX[name]] > 0.7).mean()
+    alone = [face for face, kind in zip(faces, kinds, strict=True) if kind == "unit"]
+    assert 0.5 < len(alone) / len(faces) < 0.7
+    assert np.median([(face > 0.4).sum() for face in alone]) <= 2
 
 
 def test_feelings_do_not_wink():

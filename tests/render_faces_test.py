@@ -7,6 +7,8 @@ import sys
 
 import tensorflow_datasets as tfds
 
+from slider_jax import open_faces
+
 DATA_PREP = pathlib.Path(__file__).parent.parent / "data_prep"
 GREY = f"""
 import sys
@@ -16,11 +18,12 @@ from absl import app
 from slider_jax.face import sessions
 
 class Renderer:
-    def __init__(self, *, size, seed, batched, appearance, wardrobe):
-        self.size = size
+    def __init__(self, *, size, seed, batched, appearance, wardrobe, wishes=0):
+        self.size, self.wishes = size, wishes
 
     def rows(self, identity, session, takes):
-        grey = np.full((self.size, self.size), 10 * identity + takes, np.uint8)
+        tone = 10 * identity + takes + 100 * self.wishes
+        grey = np.full((self.size, self.size), tone, np.uint8)
         zeros = lambda *shape: np.zeros(shape, np.float32)
         for take in range(takes):
             yield dict(
@@ -51,6 +54,18 @@ def test_two_shards_make_a_whole_set_with_its_card(tmp_path):
     assert abs(int(paired[3]["image"].mean()) - (10 * 1 + 3)) <= 1
     card = (tmp_path / "card.md").read_text()
     assert "blend" in card and "appearance: built-in" in card
+
+
+def test_only_training_pairs_wear_wishes(tmp_path):
+    flags = "--identities=6 --expressions=1 --unpaired=6 --size=16 --wishes=0.5"
+    found = run(f"--out={tmp_path}", *flags.split())
+    assert found.returncode == 0, found.stderr
+    splits = tfds.builder_from_directory(tmp_path).as_data_source()
+    # The first person is for training, the sixth for testing.
+    expected = [2 + 50, 50 + 2, 1, 50 + 1]
+    for split, grey in zip(open_faces.SPLITS, expected, strict=True):
+        assert abs(int(splits[split][0]["image"].mean()) - grey) <= 1
+    assert "wishes" in (tmp_path / "card.md").read_text()
 
 
 def test_a_wrong_flag_is_one_sentence(tmp_path):

@@ -121,6 +121,29 @@ def test_a_critic_that_rests_goes_on_judging():
     assert metrics["generator/adversarial"] != 0
 
 
+def test_a_generator_alone_pays_for_no_loss_but_its_own():
+    class Dear(SmallSystem):
+        def generator_losses(self, *inputs):
+            losses = super().generator_losses(*inputs)
+            matrix = jnp.ones((200, 200)) * losses["adversarial"].sum()
+            return losses | {"adversarial": (matrix @ matrix)[:2, 0]}
+
+    before, rounds = first_state(), batches(1, 2)
+    alone = {"critic": None, "generator": {"paired": 2.0}}
+    of = step.make_step(Dear(), sgd())
+    compiled = lambda weights: jax.jit(of).lower(before, rounds, weights).compile()
+    work = lambda weights: compiled(weights).cost_analysis()["flops"]
+    assert work(alone) < 200**3 < work(WEIGHTS)
+    after, metrics = jax.jit(of)(before, rounds, alone)
+    assert metrics.keys() == {
+        f"generator/{name}" for name in ("paired", "total", "gradient_norm")
+    }
+    assert_equal(after.params["critic"], before.params["critic"])
+    watched = dict.fromkeys(WEIGHTS["generator"]) | {"paired": 2.0}
+    other, _ = run(sgd(), rounds, state=before, weights=alone | {"generator": watched})
+    assert_close(after.params["generator"], other.params["generator"], rtol=1e-6)
+
+
 def test_a_system_whose_critic_cannot_read_alone_says_so():
     class Tint:
         critic_losses = generator_losses = None

