@@ -48,6 +48,7 @@ setup(
         "tpu": ["jax[tpu]>=0.10"],
         "export": ["onnx>=1.17", "onnxruntime>=1.20"],
         "prepare": ["h5py>=3.11"],
+        "torch": ["safetensors>=0.4", "torch>=2.5"],  # only to read others' weights
         "video": ["imageio-ffmpeg>=0.5"],
         "studio": ["starlette>=0.46", "uvicorn>=0.34"],
         "test": [

@@ -100,7 +100,8 @@ def _checksum(state) -> int:
 # A workdir belongs to one config.
 
 # What may differ between a run and its resumption: it does not change the mathematics.
-FREE = ("every", "parallel", "unroll", "data.folder", "data.threads", "data.cache")
+FREE = ("every", "keep", "samples", "parallel", "unroll", "data.folder")
+FREE += ("data.threads", "data.workers", "data.cache")
 
 
 def claim(workdir: pathlib.Path, config: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -150,7 +150,7 @@ class _Rehearsal:
             if _kind(phase) not in self.programs:
                 program = step.lower(self.state, self._shared(), phase.weights)
                 self.programs[_kind(phase)] = program.compile()
-        self.estimates["compile_seconds"] = time.perf_counter() - start
+        seconds = self.estimates["compile_seconds"] = time.perf_counter() - start
         device = jax.local_devices()[0]
         need = max(map(_bytes, self.programs.values()))
         if device.platform == "cpu":
@@ -161,7 +161,7 @@ class _Rehearsal:
         says = f"about {need / GB:.3g} GB of {have / GB:.3g} GB ({device.device_kind})"
         if need > have:
             raise ValueError(f"{says}: lower --config.data.batch_size.")
-        return says
+        return f"{says}; compiled in {seconds:.3g} s"
 
     def _shared(self):
         """The batches as the strategy's program takes them."""

@@ -93,11 +93,15 @@ class AttentionGuard:
     def __init__(self, *, low: float = 0.02, high: float = 0.95, patience: int = 5):
         self.low, self.high, self.patience = low, high, patience
         self.means = collections.deque(maxlen=patience)
+        self.phase = None
 
     def check(self, metrics: dict[str, float], phase: int) -> str | None:
         """The warning, once per collapse, or None."""
         if "generator/attention" not in metrics:
             return None
+        if phase != self.phase:  # other weights: what was says nothing of them
+            self.means.clear()
+        self.phase = phase
         self.means.append(metrics["generator/attention"] / 2)  # of two passes
         weight = f"--config.phases[{phase}].weights.generator.attention"
         closed = all(mean < self.low for mean in self.means)

@@ -47,8 +47,8 @@ def _read_torch(file):
         import torch
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"Reading {file} takes PyTorch: `pip install torch`, or bring the weights "
-            "as .safetensors."
+            f"Reading {file} takes PyTorch: `pip install 'slider_jax[torch]'`, or "
+            "bring the weights as .safetensors."
         ) from error
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)

@@ -125,8 +125,9 @@ def test_a_folder_of_another_config_is_refused_with_the_differing_fields(tmp_pat
     assert "seed" not in str(refusal.value)
 
 
-def test_how_often_to_log_may_change(tmp_path):
+def test_how_often_to_log_and_what_to_keep_may_change(tmp_path):
     checkpoint.claim(tmp_path, CONFIG, {})
-    checkpoint.claim(tmp_path, CONFIG | {"every": {"log": 7}}, {"commit": "abc"})
+    other = {"every": {"log": 7}, "keep": 9, "data": {"workers": 2}}
+    checkpoint.claim(tmp_path, CONFIG | other, {"commit": "abc"})
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["config"]["every"]["log"] == 7 and run["commit"] == "abc"

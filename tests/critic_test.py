@@ -47,6 +47,25 @@ def test_the_last_map_follows_from_size_and_depth(size, depth, side):
     assert parameters.shape == (2, 30)
 
 
+@pytest.mark.parametrize(
+    "network, field",
+    [
+        (Critic(3, width=1, depth=6, size=512), 318),
+        (PatchGan70(3, width=1), 70),
+    ],
+    ids=["stargan", "patchgan70"],
+)
+def test_a_score_sees_as_much_of_the_picture_as_the_dossier_says(network, field):
+    """318 pixels are 190 of the last features, and a 3 x 3 head over them."""
+    image = draw(1, 512, 512, 3)
+    params = quick(network.init)(jax.random.key(0), image)
+    scores = lambda image: network.apply(params, image)[0][0]
+    middle = lambda image: scores(image)[tuple(n // 2 for n in scores(image).shape)]
+    seen = np.abs(quick(jax.grad(middle))(image)[0]).sum(2) > 0
+    rows, columns = (np.flatnonzero(seen.any(axis)) for axis in (1, 0))
+    assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == field
+
+
 def test_the_critic_of_pix2pix_scores_14_by_14_patches():
     """Parameters by hand: 4 x 4 kernels and biases, and a head of 512 x 30."""
     image = jax.ShapeDtypeStruct((2, 128, 128, 3), "float32")

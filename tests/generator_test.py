@@ -26,7 +26,9 @@ FORWARD, GRADIENT = 2e-5, 2e-4
         (30, True, 8_512_064),
         (40, True, 8_543_424),
         (5, False, 8_430_528),
+        (8, False, 8_439_936),
         (30, False, 8_508_928),
+        (40, False, 8_540_288),
     ],
 )
 def test_parameters_are_as_many_as_in_the_papers_tables(conditions, masked, count):

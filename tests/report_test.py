@@ -58,6 +58,13 @@ def test_a_mask_that_comes_and_goes_is_no_collapse():
     assert guard.check({"critic/total": 1.0}, phase=0) is None
 
 
+def test_a_new_phase_is_watched_afresh():
+    guard = report.AttentionGuard(patience=2)
+    closed = {"generator/attention": 0.0}
+    assert [guard.check(closed, phase) for phase in (0, 1)] == [None, None]
+    assert "phases[1]" in guard.check(closed, phase=1)
+
+
 def block(paired):
     image = np.full((1, 64, 64, 3), -1.0, np.float32)
     return dict(

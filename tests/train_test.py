@@ -45,11 +45,23 @@ def test_it_leaves_samples_events_and_where_it_comes_from(straight):
     workdir, _ = straight
     names = {path.name for path in (workdir / "samples").iterdir()}
     assert names == {"sheet_0000004.png", "sheet_0000008.png"}
-    assert any((workdir / "board").glob("events*"))
+    events = b"".join(path.read_bytes() for path in (workdir / "board").glob("events*"))
+    assert b"generator/paired" in events and events.count(b"\x89PNG") == 2
     run = json.loads((workdir / "run.json").read_text())
     assert run["config"]["phases"][0]["steps"] == 4
     assert len(run["config"]["data_sha256"]) == 64
     assert run["versions"]["jax"] == jax.__version__ and "commit" in run
+
+
+def test_it_begins_with_an_overview_and_passes_on_what_the_guard_says(
+    tmp_path, monkeypatch, capsys, caplog
+):
+    says = lambda self, means, phase: f"phase {phase}, {'generator/paired' in means}"
+    monkeypatch.setattr(report.AttentionGuard, "check", says)
+    small_run.run(tmp_path, small_run.config())
+    assert "critic/expression" in capsys.readouterr().out
+    for step, phase in ((2, 0), (8, 1)):
+        assert f"Step {step}: phase {phase}, True" in caplog.text
 
 
 @pytest.mark.parametrize("step", [3, 5])  # between logs, in either phase

@@ -60,6 +60,16 @@ def touched(
     return jnp.maximum(4 * change, image.shape[2] / 2 * way).clip(0, 1)
 
 
+def finish(
+    image: Float[Array, "b h w 3"], painting: Painting, *, warped: bool
+) -> tuple[Float[Array, "b h w 3"], Float[Array, "b h w 1"], Float[Array, "b h w 2"]]:
+    """What `System.paint` returns: the edit, how much of it is new, and the flow."""
+    edited = compose(image, painting.colour, painting.mask)
+    new = drawn(painting.mask)
+    flow = new * painting.flow
+    return edited, new * touched(image, edited, flow) if warped else new, flow
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions; nothing after the sum."""
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose, drawn, touched
+from slider_jax.nets.generator import Generator, compose, drawn, finish
 
 # The size of a mask, and the power of the steps in it: eq. 2, and what the code has.
 MASKS = {
@@ -80,15 +80,8 @@ class System:
         return self.paint(generator, image, expression)[0]
 
     def paint(self, generator, image, expression):
-        edited, new, flow = self._paint(generator, image, expression)
-        if self.warped:
-            new = new * touched(image, edited, flow)
-        return edited, new, flow
-
-    def _paint(self, generator, image, expression):
-        colour, mask, flow = self.generator.apply(generator, image, expression)
-        new = drawn(mask)
-        return compose(image, colour, mask), new, new * flow
+        painting = self.generator.apply(generator, image, expression)
+        return finish(image, painting, warped=self.warped)
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 and 3: who is real, and which condition it wears."""
@@ -114,9 +107,12 @@ class System:
 
     def generator_losses(self, params, batch, keys, batch_mean):
         """Eqs. 1 to 4; the mask counts in both passes, there and back."""
-        paint = functools.partial(self._paint, params["generator"])
-        fake, new, _ = paint(batch.image, batch.target_expression)
-        back, back_new, _ = paint(fake, batch.expression)
+        paint = functools.partial(self.generator.apply, params["generator"])
+        made = paint(batch.image, batch.target_expression)
+        fake = compose(batch.image, made.colour, made.mask)
+        unmade = paint(fake, batch.expression)
+        back = compose(fake, unmade.colour, unmade.mask)
+        new, back_new = drawn(made.mask), drawn(unmade.mask)
         score, expression = self.critic.apply(params["critic"], fake)
         extent, power = MASKS[self.mask]
         rough = lambda mask: losses.mask_roughness(mask, power)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from slider_jax import losses
 from slider_jax.nets.critic import Critic
-from slider_jax.nets.generator import Generator, compose, drawn, touched
+from slider_jax.nets.generator import Generator, compose, finish
 from slider_jax.nets.patchgan import PatchGan70
 from slider_jax.nets.warp import moved
 
@@ -85,17 +85,8 @@ class System:
         return self.paint(generator, image, expression)[0]
 
     def paint(self, generator, image, expression):
-        edited, painting = self._paint(generator, image, expression)
-        new = drawn(painting.mask)
-        flow = new * painting.flow
-        if self.warped:
-            new = new * touched(image, edited, flow)
-        return edited, new, flow
-
-    def _paint(self, generator, image, expression):
-        """Eq. 4: the edit, and what it is made of."""
         painting = self.generator.apply(generator, image, expression)
-        return compose(image, painting.colour, painting.mask), painting
+        return finish(image, painting, warped=self.warped)
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 14, term by term."""
@@ -128,10 +119,12 @@ class System:
         keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
         `moved` asks the same of the photo that the flow moves, before any paint.
         """
-        paint = functools.partial(self._paint, params["generator"])
+        paint = functools.partial(self.generator.apply, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
-        fake, made = paint(batch.image, batch.target_expression)
-        back, unmade = paint(fake, batch.expression)
+        made = paint(batch.image, batch.target_expression)
+        fake = compose(batch.image, made.colour, made.mask)  # eq. 4
+        unmade = paint(fake, batch.expression)
+        back = compose(fake, unmade.colour, unmade.mask)
         fake_score, expression = critic(fake)
         real_score, _ = critic(batch.image)
         _, adversarial = losses.ADVERSARIAL[self.adversarial]
