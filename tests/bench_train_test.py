@@ -197,6 +197,13 @@ def test_the_table_has_medians_and_the_fastest_rival(play):
         "1.05 times as the best critic and the best generator of PyTorch together."
     )
     assert cpu.startswith("float32, in processor time: ours is 2.50 times")
+    # A rival that computes less exactly than any of ours is told apart.
+    narrow = dict(dtype="bfloat16", round=dict(wall=[3.0], cpu=[3.0]))
+    eager = found["contenders"]["PyTorch eager"]
+    found["contenders"]["PyTorch narrow"] = eager | narrow
+    *_, same, _, narrow, _ = bench_train.table(found).splitlines()
+    assert same == wall
+    assert narrow.startswith("bfloat16, by the clock: ours is 1.50 times as fast as Py")
 
 
 def test_without_pytorch_there_are_only_our_rows_and_a_sentence(play, monkeypatch):
