@@ -3,7 +3,9 @@
 python launch/main.py --config=configs/slidergan.py:demo
 """
 
+import os
 import pathlib
+import re
 import sys
 
 from absl import app, flags, logging
@@ -23,19 +25,27 @@ _PROCESSES = flags.DEFINE_integer("processes", None, "How many, with --coordinat
 _PROCESS = flags.DEFINE_integer("process", None, "Which one, with --coordinator.")
 flags.mark_flag_as_required("config")
 
+# Seconds after which a silent process counts as dead. JAX's own 100 would be paid for
+# on every other device.
+_HEARTBEAT = 30
+_OTHERS_GONE = re.compile("Connection|remote process|UNAVAILABLE|DEADLINE_EXCEEDED")
+
 
 def main(argv: list[str]) -> int:
     """The exit code: 2 for a user's mistake, 75 for a run that can go on, else 1."""
     logging.set_verbosity(logging.WARNING)  # Orbax tells every file it touches
     memory.train()  # before JAX starts its threads
+    import jax
+
     from slider_jax import stop, train
 
     try:
         if _MULTIHOST.value:
-            import jax
-
             jax.distributed.initialize(
-                _COORDINATOR.value, _PROCESSES.value, _PROCESS.value
+                _COORDINATOR.value,
+                _PROCESSES.value,
+                _PROCESS.value,
+                heartbeat_timeout_seconds=_HEARTBEAT,
             )
         train.train(_CONFIG.value, workdir())
     except stop.Interrupted as interruption:
@@ -44,6 +54,15 @@ def main(argv: list[str]) -> int:
         return _stop(error, 1)
     except (ValueError, OSError) as error:
         return _stop(error)
+    except jax.errors.JaxRuntimeError as error:
+        if not (_MULTIHOST.value and _OTHERS_GONE.search(str(error))):
+            raise
+        _stop(
+            "Another process is gone. The same command on all hosts goes on from the "
+            f"last checkpoint. ({str(error).splitlines()[0]})"
+        )
+        sys.stderr.flush()
+        os._exit(stop.RESUMABLE)  # else JAX waits for the other, and aborts
     print(f"Done. Samples, logs and checkpoints are in {workdir()}.")
     return 0
 

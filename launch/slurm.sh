@@ -8,11 +8,20 @@
 #SBATCH --time=24:00:00
 #SBATCH --signal=TERM@120
 #SBATCH --requeue
+#SBATCH --open-mode=append
 CONFIG=configs/slidergan.py:gpu DATA=/data/open_faces WORKDIR=/shared/runs/slidergan
-# 120 seconds before the end all processes save and exit 75, and the job queues again.
+# 120 seconds before the end all processes save and exit 75, and the job queues again; so
+# it does when one of them was killed (128 + the signal). The others end by themselves:
+# were they killed at once, that would hide the code of the first.
 set -u
-srun python launch/main.py --multihost --config="$CONFIG" \
+srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=0 --wait=120 \
+    python launch/main.py --multihost --config="$CONFIG" \
     --config.data.folder="$DATA" --workdir="$WORKDIR"
 code=$?
-if [ "$code" = 75 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+case "$code" in
+    75 | 134 | 137 | 143)
+        if [ "${SLURM_RESTART_COUNT:-0}" -lt 100 ]; then
+            scontrol requeue "$SLURM_JOB_ID"
+        fi ;;
+esac
 exit "$code"

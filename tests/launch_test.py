@@ -1,12 +1,16 @@
 """`launch/main.py`, the configs it reads, and the two lines of the README."""
 
 import importlib.util
+import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
+import jax
 import pytest
+import yaml
 from absl import flags
 
 from slider_jax import stop, train
@@ -42,6 +46,8 @@ def launch(main, monkeypatch, capsys):
 
     def run(*arguments):
         flags.FLAGS.unparse_flags()
+        for name in [name for name in flags.FLAGS if name.startswith("config.")]:
+            delattr(flags.FLAGS, name)  # of the time before
         monkeypatch.setattr(sys, "argv", ["main.py", *arguments])  # read for --config.x
         try:
             code = main.main(main.parse_flags(sys.argv))
@@ -215,15 +221,156 @@ def test_the_small_variants_need_no_download(get_config, variant):
     assert config.identity == "none"
 
 
-@pytest.mark.parametrize("script", ["tpu_pod.sh", "slurm.sh", "jobset.yaml"])
-def test_a_cluster_script_calls_the_launcher_with_flags_that_exist(main, script):
-    text = (ROOT / "launch" / script).read_text()
-    if script.endswith(".sh"):
-        subprocess.run(["bash", "-n", ROOT / "launch" / script], check=True)
-    assert "python launch/main.py --multihost" in text
-    command = text.split("launch/main.py")[-1].split("\nif ")[0]
-    for name in re.findall(r"(?<= )--(\w+)(?=[= \n])", command):
-        assert name in flags.FLAGS, name
+@pytest.fixture
+def joined(monkeypatch):
+    """The coordinator, the number of processes, and which one, of each call."""
+    asked = []
+    monkeypatch.setattr(
+        jax.distributed, "initialize", lambda *place, **_: asked.append(place)
+    )
+    return asked
+
+
+@pytest.fixture
+def submit(tmp_path):
+    """Runs slurm.sh where `srun` ends with a code; what srun and scontrol were told."""
+
+    def submit(code=0, **environment):
+        for name, end in ("srun", code), ("scontrol", 0):
+            stub = tmp_path / name
+            stub.write_text(f'#!/bin/sh\nprintf "%s " {name} "$@"\nexit {end}\n')
+            stub.chmod(0o755)
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        job = {"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "32"}
+        done = subprocess.run(
+            ["bash", ROOT / "launch" / "slurm.sh"],
+            env=os.environ | job | environment | {"PATH": path},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (code, "")
+        return done.stdout
+
+    return submit
+
+
+def read_jobset():
+    """The JobSet, its job, and that one's pod."""
+    jobset = yaml.safe_load((ROOT / "launch" / "jobset.yaml").read_text())
+    (job,) = jobset["spec"]["replicatedJobs"]
+    return jobset, job, job["template"]["spec"]["template"]["spec"]
+
+
+def started_by_tpu_pod():
+    return subprocess.run(
+        ["bash", ROOT / "launch" / "tpu_pod.sh"],
+        env=os.environ | {"DRY_RUN": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.removeprefix("cd slider_jax && ")
+
+
+def started_by_jobset():
+    """In the second of three pods; as Kubernetes does it with each $(NAME)."""
+    prefix = "metadata.annotations['jobset.sigs.k8s.io/"
+    told = {prefix + "replicatedjob-replicas']": "3", prefix + "job-index']": "1"}
+    (container,) = read_jobset()[2]["containers"]
+    values = {
+        entry["name"]: entry.get("value")
+        or told[entry["valueFrom"]["fieldRef"]["fieldPath"]]
+        for entry in container["env"]
+    }
+    command = shlex.join(container["command"])
+    return re.sub(r"\$\((\w+)\)", lambda name: values[name[1]], command)
+
+
+@pytest.mark.parametrize(
+    "script, place",
+    [
+        ("tpu_pod", (None, None, None)),  # JAX knows both
+        ("slurm", (None, None, None)),
+        ("jobset", ("slider-train-0-0.slider:8476", 3, 1)),
+    ],
+)
+def test_a_cluster_script_starts_the_launcher(
+    launch, trained, joined, submit, script, place
+):
+    """With the very command: a flag that is none, or a config, would be refused."""
+    command = {
+        "tpu_pod": started_by_tpu_pod,
+        "slurm": submit,
+        "jobset": started_by_jobset,
+    }[script]()
+    before, arguments = command.split("python launch/main.py")
+    assert before.strip() == "" or script == "slurm"
+    code, _, complained = launch(*shlex.split(arguments))
+    assert code == 0, complained
+    assert joined == [place]
+    ((config, workdir),) = trained
+    assert config.data.folder.startswith("/") and workdir.is_absolute()
+    assert config.data.workers == 8  # :gpu
+
+
+def test_slurm_gives_its_cores_to_the_processes(submit):
+    """Which srun does not do by itself since 22.05."""
+    assert submit().startswith("srun --cpus-per-task=32 ")
+
+
+@pytest.mark.parametrize(
+    "code, again",
+    [*((code, False) for code in (0, 1, 2)), *((c, True) for c in (75, 134, 137, 143))],
+)
+def test_slurm_queues_again_what_was_stopped_or_killed(submit, code, again):
+    assert submit(code).endswith("scontrol requeue 7 ") == again
+    assert "scontrol" not in submit(code, SLURM_RESTART_COUNT="100")
+
+
+def test_a_jobset_counts_its_pods_in_one_place():
+    jobset, job, _ = read_jobset()
+    assert job["replicas"] == 2
+    spec = job["template"]["spec"]
+    assert spec["parallelism"] == spec["completions"] == 1
+    text = (ROOT / "launch" / "jobset.yaml").read_text()
+    first = f"{jobset['metadata']['name']}-{job['name']}-0-0"
+    assert f"--coordinator={first}.{jobset['metadata']['name']}:" in text
+
+
+def test_a_jobset_does_not_start_a_users_mistake_again():
+    jobset, job, pod = read_jobset()
+    spec = job["template"]["spec"]
+    assert (pod["restartPolicy"], spec["backoffLimit"]) == ("Never", 0)
+    (rule,) = spec["podFailurePolicy"]["rules"]
+    name = pod["containers"][0]["name"]
+    mistakes = {"containerName": name, "operator": "In", "values": [1, 2]}
+    assert rule == {"action": "FailJob", "onExitCodes": mistakes}
+    (rule,) = jobset["spec"]["failurePolicy"]["rules"]
+    assert rule["action"] == "FailJobSet"
+    assert rule["onJobFailureReasons"] == ["PodFailurePolicy"]
+
+
+def test_a_pod_has_room_for_the_processes_that_read():
+    pod = read_jobset()[2]
+    mounts = {m["mountPath"]: m["name"] for m in pod["containers"][0]["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    assert volumes.keys() == {*mounts.values()}
+    assert volumes[mounts["/dev/shm"]]["emptyDir"] == {"medium": "Memory"}
+
+
+def test_a_process_whose_others_are_gone_says_so(launch, joined, monkeypatch, tmp_path):
+    """And leaves at once: at its exit JAX would wait for them, and abort."""
+
+    def lost(config, workdir):
+        raise jax.errors.JaxRuntimeError("UNKNOWN: Connection closed by peer\nat x.cc")
+
+    monkeypatch.setattr(train, "train", lost)
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    arguments = ["--config=configs/slidergan.py:tiny", f"--workdir={tmp_path}"]
+    code, _, complained = launch(*arguments, "--multihost")
+    assert code == stop.RESUMABLE and complained.count("\n") == 1
+    assert "Another process is gone." in complained and "closed by peer" in complained
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        launch(*arguments)  # alone, it is another matter
 
 
 def test_an_unknown_variant_is_refused_with_those_there_are(get_config):
@@ -238,14 +385,3 @@ def test_the_readme_has_both_lines():
 
 def test_ci_ends_with_the_line_of_the_readme():
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == TEST_LINE
-
-
-@pytest.mark.slow
-def test_slidergan_itself_trains_both_phases(tmp_path):
-    command = [sys.executable, "launch/main.py", "--config=configs/slidergan.py:tiny"]
-    done = subprocess.run(
-        [*command, f"--workdir={tmp_path}"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 4
-    assert (tmp_path / "samples" / "sheet_0000008.png").stat().st_size > 10_000

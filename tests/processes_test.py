@@ -19,13 +19,19 @@ pytestmark = pytest.mark.slow
 
 def start(workdir, *options):
     """`small_run` as a process of its own; in pytest's environment, cache apart."""
+    workdir.mkdir(exist_ok=True)
+    return run(workdir, HERE / "small_run.py", workdir, *map(str, options))
+
+
+def run(workdir, *command):
     environment = os.environ | {
         "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}",
-        "SLIDER_CACHE": str(workdir.parent / "cache"),
+        "SLIDER_CACHE": str(workdir.parent.parent / "cache"),
+        "XLA_FLAGS": "",  # one device
     }
-    workdir.mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, HERE / "small_run.py", workdir, *map(str, options)],
+        [sys.executable, *command],
+        cwd=HERE.parent,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -33,12 +39,12 @@ def start(workdir, *options):
     )
 
 
-def start_two(workdir, *options):
+def start_two(workdir, *options, start=start):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    together = ("--coordinator", f"127.0.0.1:{port}", "--processes", 2)
-    return [start(workdir, *options, *together, "--process", i) for i in (0, 1)]
+    together = (f"--coordinator=127.0.0.1:{port}", "--processes=2")
+    return [start(workdir, *options, *together, f"--process={i}") for i in (0, 1)]
 
 
 def finish(*processes, code=0):
@@ -56,6 +62,19 @@ def kill(*processes):
 
 def final(workdir):
     return np.array(json.loads((workdir / "final.json").read_text()))
+
+
+def metrics(workdir):
+    """One {"step": ..., "critic/total": ...} a line."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def assert_same_course(a, b, rtol=1e-5, atol=1e-6):
+    """Two runs with the same final state, and the same losses on the way."""
+    np.testing.assert_allclose(final(a), final(b), rtol=rtol, atol=atol)
+    for x, y in zip(metrics(a), metrics(b), strict=True):
+        assert x == pytest.approx(y, rel=rtol, abs=atol)
 
 
 def checkpoints(workdir):
@@ -76,21 +95,50 @@ def test_two_processes_of_two_devices_are_one_process_of_four(parallel, tmp_path
     options = ("--sgd", "--parallel", parallel)
     finish(start(tmp_path / "one", *options, "--devices", 4))
     finish(*start_two(tmp_path / "two", *options, "--devices", 2))
-    one, two = final(tmp_path / "one"), final(tmp_path / "two")
-    np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
+    assert_same_course(tmp_path / "one", tmp_path / "two")
 
 
-def test_one_of_two_is_told_to_stop_and_both_resume(tmp_path):
-    """SIGTERM to either stops both after the same step; then the job is resumed."""
-    two = start_two(tmp_path / "two", "--steps", 400)
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory):
+    """Two processes that nothing disturbs."""
+    workdir = tmp_path_factory.mktemp("calm") / "two"
+    finish(*start_two(workdir, "--steps", 60))
+    return workdir
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_one_of_two_is_stopped_and_both_resume(how, calm, tmp_path):
+    """Asked to stop, both do, after the same step; of one killed the other soon hears.
+
+    Started again, the job ends as if nothing had been.
+    """
+    both = start_two(tmp_path / "two", "--steps", 60)
     wait_for_checkpoint(tmp_path / "two")
-    two[1].send_signal(signal.SIGTERM)
-    assert "Stopped and saved at step" in finish(*two, code=75)
-    stopped = max(checkpoints(tmp_path / "two"))
-    assert 0 < stopped < 800
-    two = start_two(tmp_path / "two", "--steps", 400)
-    wait_for_checkpoint(tmp_path / "two", after=stopped)
-    kill(*two)
+    both[1].send_signal(how)
+    if how == signal.SIGKILL:
+        both[0].communicate(timeout=30)
+        assert both[0].returncode != 0
+        finish(both[1], code=-how)
+    else:
+        assert "Stopped and saved at step" in finish(*both, code=75)
+    assert 0 < max(checkpoints(tmp_path / "two")) < 120
+    finish(*start_two(tmp_path / "two", "--steps", 60))
+    np.testing.assert_array_equal(final(calm), final(tmp_path / "two"))
+    assert metrics(calm) == metrics(tmp_path / "two")
+
+
+def test_a_run_goes_on_with_other_devices(tmp_path):
+    """Stopped on four with pmap, resumed on two with jit; with SGD, to 1e-5."""
+    options = ("--sgd", "--steps", 60)
+    four = (*options, "--devices", 4)
+    finish(start(tmp_path / "calm", *four))
+    process = start(tmp_path / "run", *four)
+    wait_for_checkpoint(tmp_path / "run")
+    process.send_signal(signal.SIGTERM)
+    finish(process, code=75)
+    assert 0 < max(checkpoints(tmp_path / "run")) < 120
+    finish(start(tmp_path / "run", *options, "--devices", 2, "--parallel", "jit"))
+    assert_same_course(tmp_path / "calm", tmp_path / "run")
 
 
 def test_killed_at_any_moment_it_loses_little_and_ends_the_same(tmp_path):
@@ -108,5 +156,4 @@ def test_killed_at_any_moment_it_loses_little_and_ends_the_same(tmp_path):
             break
     finish(start(tmp_path / "run", "--steps", 60))
     np.testing.assert_array_equal(final(tmp_path / "calm"), final(tmp_path / "run"))
-    logs = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("calm", "run")]
-    assert logs[0] == logs[1]
+    assert metrics(tmp_path / "calm") == metrics(tmp_path / "run")

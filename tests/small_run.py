@@ -54,6 +54,7 @@ def main():
     os.environ["JAX_PLATFORMS"] = "cpu"
     devices = f"--xla_force_host_platform_device_count={options.devices}"
     os.environ["XLA_FLAGS"] = devices
+    sys.modules["torch"] = None  # else tensorboardX imports it, for a second or more
     import jax
     import numpy as np
     from small_game import sgd
@@ -62,13 +63,17 @@ def main():
 
     if options.coordinator:
         jax.distributed.initialize(
-            options.coordinator, options.processes, options.process
+            options.coordinator,
+            options.processes,
+            options.process,
+            heartbeat_timeout_seconds=10,
         )
     if options.sgd:
         prepare.make_optimizers = lambda config, phases: sgd(1e-3)
     small = config(parallel=options.parallel)
     for phase in small.phases:
         phase.steps = options.steps
+    small.every.samples = options.steps
     try:
         state = run(options.workdir, small)
     except stop.Interrupted as interruption:
