@@ -116,7 +116,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
-    if "default" in asked:  # the budget of SliderGAN's
+    if "default" in asked:  # the network of SliderGAN's, an hour less of one core
         config.model.warped = True
         config.data.update(batch_size=16, n_critic=1, photographic=0.5)
         config.learning_rate.critic = 5e-4
