@@ -47,8 +47,8 @@ def save(
 
 def restore_latest(
     checkpoints: ocp.CheckpointManager, like: TrainState
-) -> tuple[TrainState, dict[str, Any]]:
-    """The newest checkpoint that is whole, or `like` and {} when there is none.
+) -> tuple[TrainState, dict[str, Any]] | None:
+    """The newest checkpoint that is whole, or None when there is none.
 
     A damaged one is set aside, as <step>.damaged, with a warning that names it.
     """
@@ -65,7 +65,7 @@ def restore_latest(
             logging.warning("Checkpoint %s is damaged: %s", damaged[-1], reason)
     if damaged and not found:
         raise ValueError(
-            f"No checkpoint in {checkpoints.directory} can be read: "
+            f"No checkpoint in {checkpoints.directory} can be read ({reason}): "
             "move it away to start anew."
         )
     parallel.wait_for_all("checkpoint read")
