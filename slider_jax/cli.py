@@ -270,10 +270,7 @@ def bench_data(
 
 @app.command()
 def studio(
-    model: Annotated[
-        pathlib.Path | None,
-        typer.Option(help="A model file or a run's folder, not the package's own."),
-    ] = None,
+    model: options.Model = None,
     host: Annotated[
         str,
         typer.Option(help="Where to listen. Others than this machine can ask then."),

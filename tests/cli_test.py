@@ -69,6 +69,19 @@ def test_help_names_every_command(slider):
     ]
 
 
+def test_the_studio_takes_the_model_that_is_said_once_for_all(monkeypatch):
+    from typer.testing import CliRunner
+
+    from slider_jax import studio
+
+    asked = []
+    monkeypatch.setattr(studio, "run", lambda model, **options: asked.append(model))
+    for arguments in (["studio"], ["studio", "--model", "b.npz"]):
+        done = CliRunner().invoke(cli.app, arguments, env={"SLIDER_MODEL": "a.npz"})
+        assert done.exit_code == 0, done.output
+    assert asked == ["a.npz", "b.npz"]
+
+
 def test_help_loads_nothing_heavy():
     code = (
         "import sys; from slider_jax import cli; sys.argv = ['slider', '--help']\n"
