@@ -69,16 +69,14 @@ def test_help_names_every_command(slider):
     ]
 
 
-def test_the_studio_takes_the_model_that_is_said_once_for_all(monkeypatch):
-    from typer.testing import CliRunner
-
-    from slider_jax import studio
-
+def test_the_studio_takes_the_model_that_is_said_once_for_all(
+    slider, stand_in, monkeypatch
+):
     asked = []
-    monkeypatch.setattr(studio, "run", lambda model, **options: asked.append(model))
+    stand_in("studio", run=lambda model, **options: asked.append(model))
+    monkeypatch.setenv("SLIDER_MODEL", "a.npz")
     for arguments in (["studio"], ["studio", "--model", "b.npz"]):
-        done = CliRunner().invoke(cli.app, arguments, env={"SLIDER_MODEL": "a.npz"})
-        assert done.exit_code == 0, done.output
+        assert slider(*arguments)[0] == 0
     assert asked == ["a.npz", "b.npz"]
 
 
