@@ -172,6 +172,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     if {"no_gen", "no_id_no_gen"} & {*asked}:
         for p in config.phases:
             p.weights.generator.update(paired=0.0, colour=0.0, moved=0.0)
+        config.phases = tuple(p for p in config.phases if p.name != "painting")
     if "gpu" in asked:
         config.model.dtype = "bfloat16"
         config.data.update(batch_size=64, workers=8, cache=False)

@@ -214,6 +214,11 @@ def test_variants_go_together(get_config):
     assert set(differences(get_config("small"), both)) == {"model.adversarial"}
 
 
+def test_without_ground_truth_no_phase_paints_from_it(get_config):
+    names = [phase.name for phase in get_config("default,no_gen").phases]
+    assert names == ["reading", "paired", "unpaired"]
+
+
 @pytest.mark.parametrize("variant", ["demo", "tiny"])
 def test_the_small_variants_need_no_download(get_config, variant):
     config = get_config(variant)
