@@ -7,10 +7,12 @@ render of a person whom no training sees, who is asked to be surprised.
 """
 
 import contextlib
+import io
 import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -34,17 +36,19 @@ def served(*options):
     command = ["slider", "studio", "--no-browse", "--port", str(port), *options]
     process = subprocess.Popen(command)
     try:
-        while True:
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", port)),
-            ):
-                break
+        while not _answers(port):
+            if process.poll() is not None:
+                sys.exit("The studio did not start; what it said is above.")
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
         process.wait()
+
+
+def _answers(port):
+    with socket.socket() as door:
+        return door.connect_ex(("127.0.0.1", port)) == 0
 
 
 def look(browser, address, photo, size, *, compared=False):
@@ -59,10 +63,9 @@ def look(browser, address, photo, size, *, compared=False):
     if compared:
         page.get_by_text("A|B", exact=True).click()
     page.wait_for_timeout(3000)
-    with tempfile.NamedTemporaryFile(suffix=".png") as shot:
-        page.screenshot(path=shot.name)
-        page.close()
-        return Image.open(shot.name).convert("RGB")
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    page.close()
+    return shot
 
 
 def main():
