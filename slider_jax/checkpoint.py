@@ -107,13 +107,15 @@ FREE += ("data.threads", "data.workers", "data.cache")
 def claim(workdir: pathlib.Path, config: dict[str, Any], facts: dict[str, Any]) -> None:
     """Writes run.json, or refuses a folder that holds a run of another config.
 
-    `facts` are further things worth writing down: versions, the commit, the data.
+    `facts` are further things worth writing down: versions, the commit, the data. Where
+    they changed since an earlier start, the run's `earlier` keeps what they were.
     """
     path = pathlib.Path(workdir, "run.json")
     run = json.loads(json.dumps({"config": config} | facts))  # tuples become lists
+    earlier = []
     if path.exists():
-        before = _flat(json.loads(path.read_text())["config"])
-        now = _flat(run["config"])
+        last = json.loads(path.read_text())
+        before, now = _flat(last.pop("config")), _flat(run["config"])
         differing = [
             f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
             for name in sorted(before | now)
@@ -124,6 +126,10 @@ def claim(workdir: pathlib.Path, config: dict[str, Any], facts: dict[str, Any]) 
                 f"{workdir} holds a run of another config: {'; '.join(differing)}. "
                 "Give another --workdir, or the config of that run."
             )
+        earlier = last.pop("earlier", [])
+        if last | {"config": run["config"]} != run:
+            earlier.append(last)
+    run["earlier"] = earlier
     parallel.wait_for_all("claim")
     if jax.process_index() == 0:
         with files.whole(path) as scratch:

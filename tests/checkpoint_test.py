@@ -131,3 +131,11 @@ def test_how_often_to_log_and_what_to_keep_may_change(tmp_path):
     checkpoint.claim(tmp_path, CONFIG | other, {"commit": "abc"})
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["config"]["every"]["log"] == 7 and run["commit"] == "abc"
+
+
+def test_what_earlier_starts_ran_on_is_kept(tmp_path):
+    for commit in ("abc", "abc", "def", "ghi"):
+        checkpoint.claim(tmp_path, CONFIG, {"commit": commit})
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert run["commit"] == "ghi"
+    assert run["earlier"] == [{"commit": "abc"}, {"commit": "def"}]
