@@ -11,7 +11,7 @@ import io
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from scipy import ndimage
 
 # At most, at strength 1; less in proportion, and next to nothing at strength 0.
@@ -25,9 +25,11 @@ QUALITY = 95, 25  # JPEG
 # How often, at strength 1.
 SURROUNDED = 0.9  # collars, hats, hands, rooms: around the face
 COVERED = 0.4  # and over a part of it
+SPECTACLED = 0.3
 GREY = 0.08
 COARSE = 0.5  # colour at half of the resolution
 FACE = 0.5, 0.56, 0.36, 0.42  # an ellipse in aligned pictures: x, y, half axes
+EYES = (0.36, 0.4), (0.64, 0.4)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,11 +159,32 @@ def _cover(rng, size, strength):
         angle = rng.uniform(0, 2 * np.pi)
         edge = size * (0.5 + 0.36 * np.array([np.cos(angle), np.sin(angle)]))
         _thing(pen, rng, edge, 0.14 * size)
-    if mask.getbbox() is None:
-        return None
     soft = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
     large = soft.resize(whole, Image.Resampling.BICUBIC)
+    if rng.random() < SPECTACLED * strength:
+        large = ImageChops.lighter(large, glasses(rng, whole[0]))
+    if large.getbbox() is None:
+        return None
     return np.asarray(large, np.float32)[..., None] / 255
+
+
+def glasses(rng: np.random.Generator, size: int) -> Image.Image:
+    """A mask of frames; they stay while lids close and brows rise behind them."""
+    fine = 4 * size  # frames are finer than pixels
+    mask = Image.new("L", (fine, fine))
+    pen = ImageDraw.Draw(mask)
+    wide, thick = fine * rng.uniform(0.08, 0.14), int(fine * rng.uniform(0.005, 0.03))
+    high = wide * rng.uniform(0.55, 1)
+    shade, round_ = int(rng.uniform(0, 60)), rng.random() < 0.5
+    corners = functools.partial(pen.rounded_rectangle, radius=0.4 * high)
+    lens = pen.ellipse if round_ else corners
+    for (x, y), ear in zip(fine * np.array(EYES), (0.15, 0.85), strict=True):
+        pen.line((fine * ear, y, fine / 2, y), 255, thick)  # temple and bridge
+        box = (x - wide, y - high, x + wide, y + high)
+        lens(box, fill=shade, outline=255, width=thick)
+    shift = tuple(fine * rng.normal(0, 0.015, 2))
+    turned = mask.rotate(rng.normal(0, 3), translate=shift)
+    return turned.resize((size, size), Image.Resampling.BOX)
 
 
 def _thing(pen, rng, place, reach):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import small_run
 
-from slider_jax import prepare
+from slider_jax import photographic, prepare
 from slider_jax.batch import to_bytes
 from slider_jax.face import landmarks
 from slider_jax.face.head import load_head
-from slider_jax.photographic import draw_shot
+from slider_jax.photographic import EYES, draw_shot, glasses
 
 MOVED = 0.12  # of the picture, at most
 
@@ -113,3 +113,31 @@ def test_a_run_sees_photographs_and_its_sheets_do_not():
         np.testing.assert_array_equal(getattr(plain, name), getattr(seen, name))
     again = prepare.sample_batches(config)
     jax.tree.map(np.testing.assert_array_equal, sheets, again)
+
+
+def test_glasses_frame_the_eyes_and_nothing_below():
+    whole = np.zeros((SIZE, SIZE))
+    for seed in range(60):
+        lens = np.asarray(glasses(np.random.default_rng(seed), SIZE))
+        whole += lens / 60
+        for x, y in SIZE * np.array(EYES):
+            around = lens[int(y) - 14 : int(y) + 15, int(x) - 12 : int(x) + 13]
+            assert around.max() > 60  # a rim, if a thin one
+        assert not lens[int(0.65 * SIZE) :].any()
+    for x, y in np.int32(SIZE * np.array(EYES)):
+        assert 0 < whole[y, x] < 60  # one looks through
+
+
+@pytest.mark.parametrize("size", [8, SIZE, 200])
+def test_glasses_of_all_shapes_can_be_drawn(size):
+    for seed in range(1000):
+        assert glasses(np.random.default_rng(seed), size).size == (size, size)
+
+
+def test_some_shots_wear_glasses(monkeypatch):
+    worn = []
+    drawn = lambda *given: worn.append(1) or glasses(*given)
+    monkeypatch.setattr(photographic, "glasses", drawn)
+    for seed in range(300):
+        shot(seed, 0.5)
+    assert 25 < len(worn) < 65

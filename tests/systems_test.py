@@ -14,7 +14,7 @@ from slider_jax.nets.generator import Painting
 from slider_jax.systems import slidergan
 
 SMALL = dict(parameters=5, size=16, width=8, blocks=1, depth=2)
-# sec. 5.2, without identity
+# sec. 5.2; the identity's weight is beside, for those who have a recogniser
 WEIGHTS = {
     "critic": dict(
         adversarial=30.0, gradient_penalty=300.0, expression=1000.0, score_gap=0.0
@@ -127,14 +127,19 @@ def twins():
     system = systems.create("slidergan", **SMALL)
     optimizers = {p: optax.adam(RATE, b1=0.5, b2=0.999) for p in step.PLAYERS}
     data = [noise(n_critic=2, batch=4, seed=i) for i in range(ROUNDS)]
-    state = step.init_state(system, optimizers, one(data[0]), seed=0)
-    twin = Twin(state.params, SMALL, WEIGHTS, RATE)
+    frozen, recogniser = recognisers(torch)
+    state = step.init_state(
+        system, optimizers, one(data[0]), seed=0, frozen={"identity": frozen}
+    )
+    weights = WEIGHTS | {"generator": dict(WEIGHTS["generator"], identity=4.0)}
+    twin = Twin(state.params, SMALL, weights, RATE, recogniser)
     quick = {"xla_backend_optimization_level": 0}  # to compile
     run = jax.jit(step.make_step(system, optimizers), compiler_options=quick)
     ours, theirs = [], []
     for number, rounds in enumerate(data):
-        state, metrics = run(state, rounds, WEIGHTS)
-        ours.append((state.params, jax.device_get(metrics)))
+        state, metrics = run(state, rounds, weights)
+        players = {name: state.params[name] for name in step.PLAYERS}
+        ours.append((players, jax.device_get(metrics)))
         *keys, _ = jax.random.split(jax.random.fold_in(jax.random.key(0), number), 3)
         critic = []
         for i, key in enumerate(keys):
@@ -146,6 +151,23 @@ def twins():
         means |= {norm: critic[-1][norm]} | twin.generator_update(batch)
         theirs.append((copy_of(twin), means))
     return ours, theirs
+
+
+def recognisers(torch):
+    """A frozen network that looks at pieces of the face, ours and in PyTorch."""
+    kernel = np.random.default_rng(5).normal(0, 0.3, (4, 4, 3, 6)).astype(np.float32)
+
+    def ours(kernel, images):
+        seen = jax.lax.conv_general_dilated(
+            images, kernel, (4, 4), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        return jnp.tanh(seen).reshape(len(images), -1)
+
+    def theirs(images):
+        there = torch.tensor(kernel.transpose(3, 2, 0, 1))
+        return torch.conv2d(images, there, stride=4).tanh().flatten(1)
+
+    return jax.tree_util.Partial(ours, jnp.asarray(kernel)), theirs
 
 
 def as_torch(torch, batch):

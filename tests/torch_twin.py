@@ -113,9 +113,13 @@ def game(mode, real, fake, over=(0, 1, 2)):
 
 
 class Twin:
-    """Losses of both players, and Adam for both; `model` has System's names."""
+    """Losses of both players, and Adam for both; `model` has System's names.
 
-    def __init__(self, params, model, weights, rate):
+    `recogniser` is the frozen network of the identity loss, if there is one.
+    """
+
+    def __init__(self, params, model, weights, rate, recogniser=None):
+        self.recogniser = recogniser
         self.generator = to_torch(params["generator"])
         self.critic = to_torch(params["critic"])
         self.model, self.weights = model, weights
@@ -177,7 +181,11 @@ class Twin:
             real_score, _ = self.judge(b.image)
         l1 = lambda x, y: 3 * (x - y).abs().mean((1, 2, 3))
         entropy = F.binary_cross_entropy(mask, mask) / np.log(2)
-        return dict(
+        terms = {}
+        if self.recogniser:
+            alike = F.cosine_similarity(self.recogniser(fake), self.recogniser(b.image))
+            terms["identity"] = 1 - alike.mean()
+        return terms | dict(
             adversarial=self.play(real_score, fake_score)[1],
             expression=F.mse_loss(expression, b.target_expression),
             reconstruction=l1(back, b.image).mean(),
