@@ -11,7 +11,7 @@ from slider_jax.nets.patchgan import PatchGan70
 
 torch = pytest.importorskip("torch")
 import torch_twins as twins  # noqa: E402
-from parity import close, draw, quick  # noqa: E402
+from parity import close, draw, multiply_adds, quick  # noqa: E402
 
 SMALL = dict(parameters=5, width=8, depth=3, size=16)
 # Of the largest value. PyTorch itself differs this much from its own float64.
@@ -36,6 +36,15 @@ def abstract(network):
 def test_parameters_are_as_many_as_in_the_papers_tables(parameters, count):
     _, params = abstract(Critic(parameters))
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
+
+
+def test_multiplications_are_as_many_as_the_dossier_counts():
+    network = Critic(30)
+    image = jax.ShapeDtypeStruct((1, 128, 128, 3), "float32")
+    params = jax.eval_shape(network.init, jax.random.key(0), image)
+    heads = 2 * 2 * 2048 * (3 * 3 + 30)
+    all_ = multiply_adds(network.apply, params, image)
+    assert round((all_ - heads) / 1e9, 2) == 0.68
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from slider_jax.nets.generator import Generator
 torch = pytest.importorskip("torch")
 import torch_twin  # noqa: E402
 import torch_twins as twins  # noqa: E402
-from parity import close, draw, quick  # noqa: E402
+from parity import close, draw, multiply_adds, quick  # noqa: E402
 
 SMALL = dict(conditions=5, width=4, blocks=1)
 # Of the largest value. PyTorch itself differs this much from its own float64.
@@ -37,6 +37,19 @@ def test_parameters_are_as_many_as_in_the_papers_tables(conditions, masked, coun
     condition = jax.ShapeDtypeStruct((1, conditions), "float32")
     params = jax.eval_shape(network.init, jax.random.key(0), image, condition)
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == count
+
+
+def test_multiplications_are_as_many_as_the_dossier_counts():
+    shapes = [jax.ShapeDtypeStruct(s, "float32") for s in ((1, 128, 128, 3), (1, 30))]
+    of = lambda network: multiply_adds(
+        network.apply,
+        jax.eval_shape(network.init, jax.random.key(0), *shapes),
+        *shapes,
+    )
+    whole, no_blocks = of(Generator(30)), of(Generator(30, blocks=0))
+    spared = 7 * 7 * 30 * 64 * 128 * 128  # sliders are alike all over the picture
+    assert round((whole + spared) / 1e9, 2) == 11.30
+    assert round((whole - no_blocks) / 1e9, 2) == 7.25
 
 
 def test_a_mask_of_one_shows_the_colour_and_of_zero_the_photo():

@@ -3,8 +3,11 @@
 import functools
 
 import jax
+import jax.extend
 import jax.numpy as jnp
 import numpy as np
+
+from slider_jax import ops
 
 # Compiled once and run once: nothing here is worth LLVM's optimisations.
 quick = functools.partial(
@@ -23,3 +26,25 @@ def close(actual, expected, tolerance):
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape
     assert np.abs(actual - expected).max() <= tolerance * np.abs(expected).max()
+
+
+def multiply_adds(function, *shapes):
+    """Of its convolutions as they are defined, borders of zeros included."""
+    with ops.using("plain"):
+        return sum(map(_of_equation, _equations(jax.make_jaxpr(function)(*shapes))))
+
+
+def _equations(closed):
+    for equation in closed.jaxpr.eqns:
+        yield equation
+        for value in equation.params.values():
+            if isinstance(value, jax.extend.core.ClosedJaxpr):
+                yield from _equations(value)
+
+
+def _of_equation(equation):
+    if equation.primitive.name != "conv_general_dilated":
+        return 0
+    how, (_, kernel) = equation.params, (x.aval.shape for x in equation.invars)
+    taps = np.prod(kernel) // kernel[how["dimension_numbers"].rhs_spec[0]]
+    return equation.outvars[0].aval.size * taps // np.prod(how["lhs_dilation"])
