@@ -164,6 +164,7 @@ def compete(setting: Setting, some: list[Contender], *, turns: int) -> dict[str,
 def work(pipe: Any, setting: Setting, contender: Contender) -> None:
     """The life of a worker: says its `facts`, then the time of each task it is told."""
     memory.keep()
+    memory.schedule()
     module = importlib.import_module(f"slider_jax.{contender.module}")
     start = time.perf_counter()
     tasks = module.prepare(setting, **contender.options)

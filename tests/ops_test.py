@@ -279,6 +279,28 @@ def test_memory_is_kept_unless_the_environment_says_no(setting, kept):
     assert _said(pages, setting) == ("glibc.malloc.hugetlb=1" if anew else "None")
 
 
+OURS = "--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
+
+
+@pytest.mark.parametrize(
+    "version, before, after",
+    [
+        ("0.10.2", "", OURS),
+        ("0.10.2", "--xla_a=1", f"--xla_a=1 {OURS}"),
+        ("0.10.2", OURS, OURS),
+        ("0.10.2", f"{OURS[:24]}=OTHER", f"{OURS[:24]}=OTHER"),
+        ("0.99.0", "--xla_a=1", "--xla_a=1"),
+    ],
+)
+def test_xla_schedules_by_memory_where_it_knows_the_word(
+    version, before, after, monkeypatch
+):
+    monkeypatch.setenv("XLA_FLAGS", before)
+    monkeypatch.setattr(memory.importlib.metadata, "version", lambda _: version)
+    memory.schedule()
+    assert os.environ["XLA_FLAGS"] == after
+
+
 def _said(line, setting):
     env = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
     done = subprocess.run(
