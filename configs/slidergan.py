@@ -151,7 +151,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         painting = phase("paired", 0, dict(expression=0.0), truth)
         painting.name = "painting"
         config.phases = (reading, painting, paired, unpaired)
-        for p, steps in zip(config.phases, (100000, 33000, 2500, 200), strict=True):
+        for p, steps in zip(config.phases, (100000, 30000, 2500, 200), strict=True):
             p.steps = steps
         config.every = dict(log=100, samples=1000, checkpoint=1000)
     if "tiny" in asked:  # for tests

@@ -26,16 +26,16 @@ def keep() -> bool:
 
 
 def schedule() -> None:
-    """Lets XLA order a program so that results are used soon and then gone.
+    """On one core, lets XLA order a program so that results are used soon, then gone.
 
-    By itself it orders a CPU's operations by what could run side by side, though most
-    of ours fill every core alone. Numbers stay the same, to the bit, and a user's own
-    choice stands. Only for versions of jaxlib that were tried: XLA ends the process
-    where it does not know a flag.
+    By itself it orders by what could run side by side, which two cores gain from.
+    Numbers stay the same, to the bit, and a user's own choice stands. Only for versions
+    of jaxlib that were tried: XLA ends the process where it does not know a flag.
     """
     flags = os.environ.get("XLA_FLAGS", "")
+    alone = sys.platform == "linux" and len(os.sched_getaffinity(0)) == 1
     known = importlib.metadata.version("jaxlib").startswith("0.10.")
-    if known and "scheduler" not in flags:
+    if alone and known and "scheduler" not in flags:
         chosen = "--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
         os.environ["XLA_FLAGS"] = f"{flags} {chosen}".strip()
 

@@ -282,23 +282,36 @@ def test_memory_is_kept_unless_the_environment_says_no(setting, kept):
 OURS = "--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody says how many cores")
 @pytest.mark.parametrize(
-    "version, before, after",
+    "cores, version, before, after",
     [
-        ("0.10.2", "", OURS),
-        ("0.10.2", "--xla_a=1", f"--xla_a=1 {OURS}"),
-        ("0.10.2", OURS, OURS),
-        ("0.10.2", f"{OURS[:24]}=OTHER", f"{OURS[:24]}=OTHER"),
-        ("0.99.0", "--xla_a=1", "--xla_a=1"),
+        (1, "0.10.2", "", OURS),
+        (1, "0.10.2", "--xla_a=1", f"--xla_a=1 {OURS}"),
+        (1, "0.10.2", OURS, OURS),
+        (1, "0.10.2", f"{OURS[:24]}=OTHER", f"{OURS[:24]}=OTHER"),
+        (1, "0.99.0", "--xla_a=1", "--xla_a=1"),
+        (2, "0.10.2", "", ""),
     ],
 )
-def test_xla_schedules_by_memory_where_it_knows_the_word(
-    version, before, after, monkeypatch
+def test_xla_schedules_by_memory_on_one_core_where_it_knows_the_word(
+    cores, version, before, after, monkeypatch
 ):
     monkeypatch.setenv("XLA_FLAGS", before)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     monkeypatch.setattr(memory.importlib.metadata, "version", lambda _: version)
     memory.schedule()
     assert os.environ["XLA_FLAGS"] == after
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not jax.__version__.startswith("0.10."),
+    reason="it is not said there",
+)
+def test_the_installed_xla_knows_the_word():
+    one = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
+    use = "import jax; print(jax.jit(abs)(-2.0), os.environ['XLA_FLAGS'][-16:])"
+    assert _said(f"{one}; memory.schedule(); {use}", "1") == "2.0 MEMORY_OPTIMIZED"
 
 
 def _said(line, setting):
