@@ -133,7 +133,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
-    # The model in the package, in about three hours of one core.
+    # The model in the package, in about four hours of one core.
     if "default" in asked:
         config.identity = "none"  # what the comparison of :small found best
         config.data.update(batch_size=16, n_critic=1, pairs="any", photographic=0.7)
