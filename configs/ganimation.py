@@ -31,6 +31,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.parallel = "pmap"  # or "jit"; same numbers, see slider_jax/parallel.py
+    config.start = config_dict.placeholder(
+        str
+    )  # a model: its weights are the first ones
     config.unroll = config_dict.placeholder(bool)  # the critic's loop: on CPUs
 
     config.system = "ganimation"
@@ -45,6 +48,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         mapped=False,  # short cuts of the demo
         added=False,
         warped=False,
+        fold=1,
         initial="normal",
         dtype="float32",
     )
@@ -117,7 +121,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
     if "default" in asked:  # the network of SliderGAN's, an hour less of one core
-        config.model.warped = True
+        config.model.update(warped=True, size=128, fold=2)
         config.data.update(batch_size=16, n_critic=1, photographic=0.5)
         config.learning_rate.critic = 5e-4
         config.constant = 0.9

@@ -32,6 +32,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.parallel = "pmap"  # or "jit"; same numbers, see slider_jax/parallel.py
+    config.start = config_dict.placeholder(
+        str
+    )  # a model: its weights are the first ones
     config.unroll = config_dict.placeholder(bool)  # the critic's loop: on CPUs
 
     config.system = "slidergan"
@@ -52,6 +55,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         mapped=False,  # short cuts of the demo
         added=False,
         warped=False,
+        fold=1,
         initial="normal",
         dtype="float32",
     )
@@ -141,7 +145,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.learning_rate = dict(critic=5e-4, generator=8e-4)
         config.constant = 0.8
         config.ema_decay = 0.998
-        config.model.warped = True  # which gains nothing in runs as short as the demo
+        # Which gains nothing in runs as short as the demo; and 128 px for little more
+        # than the price of 64.
+        config.model.update(warped=True, size=128, fold=2)
         reading, paired, unpaired = config.phases
         paired.weights.generator.moved = 250.0
         for p in (paired, unpaired):

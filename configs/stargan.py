@@ -28,6 +28,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.parallel = "pmap"  # or "jit"; same numbers, see slider_jax/parallel.py
+    config.start = config_dict.placeholder(
+        str
+    )  # a model: its weights are the first ones
     config.unroll = config_dict.placeholder(bool)  # the critic's loop: on CPUs
 
     config.system = "stargan"
@@ -41,6 +44,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         mapped=False,  # short cuts of the demo
         added=False,
         warped=False,
+        fold=1,
         initial="torch",
         dtype="float32",
     )

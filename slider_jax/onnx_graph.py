@@ -4,6 +4,7 @@ Pictures are [b h w c] at the door, as everywhere here, and [b c h w] inside, as
 has them. The batch is free.
 """
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -77,11 +78,11 @@ def editor(model: Model, **notes: str) -> bytes:
     net, size = model.system.generator, model.size
     graph, weights = _Graph(), model.generator["params"]
     image = graph.add("Transpose", "image", perm=[0, 3, 1, 2])
-    kernel = weights["enter"]["kernel"]
+    kernel, colours = weights["enter"]["kernel"], 3 * net.fold**2
     x = graph.add(
         "Add",
-        _convolution(graph, image, kernel[:, :, :3], pads=3),
-        _condition(graph, kernel[:, :, 3:], size),
+        _convolution(graph, _fold(graph, image, net), kernel[:, :, :colours], pads=3),
+        _condition(graph, kernel[:, :, colours:], size // net.fold),
     )
     x = _norm_relu(graph, x, weights["enter_norm"])
     for i in range(net.down):
@@ -103,8 +104,10 @@ def editor(model: Model, **notes: str) -> bytes:
         x = graph.add("ConvTranspose", x, kernel.transpose(3, 2, 0, 1), **shape)
         x = _norm_relu(graph, x, weights[f"up_{i}_norm"])
     names = ("colour", "mask", *(("flow", "cover") if net.warped else ()))
-    heads = np.concatenate([weights["heads"][n] for n in names], axis=3)
+    heads = [jnp.asarray(weights["heads"][name]) for name in names]
+    heads = np.asarray(generator.joined(heads, net.fold**2))
     x = _convolution(graph, x, heads, pads=3)
+    x = graph.add("DepthToSpace", x, blocksize=net.fold)
     part = lambda low, high: graph.add("Slice", x, *_ints([low], [high], [1]))
     back = lambda x: graph.add("Transpose", x, perm=[0, 2, 3, 1])
     colour, mask = graph.add("Tanh", part(0, 3)), graph.add("Sigmoid", part(3, 4))
@@ -147,7 +150,7 @@ def reader(model: Model, mirror: Float[np.ndarray, "n n"], **notes: str) -> byte
     graph, weights, size = _Graph(), model.critic["params"], model.size
     image = graph.add("Transpose", "image", perm=[0, 3, 1, 2])
     flipped = graph.add("Slice", image, *_ints([-1], [-size - 1], [3], [-1]))
-    x = graph.add("Concat", image, flipped, axis=0)
+    x = _fold(graph, graph.add("Concat", image, flipped, axis=0), net)
     for i in range(net.depth):
         layer = weights[f"down_{i}"]
         x = _convolution(graph, x, layer["kernel"], layer["bias"], pads=1, stride=2)
@@ -166,6 +169,10 @@ def reader(model: Model, mirror: Float[np.ndarray, "n n"], **notes: str) -> byte
     inputs = {"image": [size, size, 3]}
     outputs = {"expression": (worn, [model.parameters])}
     return graph.file("reader", inputs, outputs, notes)
+
+
+def _fold(graph, x, net):
+    return graph.add("SpaceToDepth", x, blocksize=net.fold)
 
 
 def _convolution(graph, x, kernel, *bias, pads, stride=1):

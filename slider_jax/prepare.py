@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from slider_jax import data, identity_weights, parallel
+from slider_jax import data, identity_weights, model_file, parallel
 from slider_jax.batch import Batch
 from slider_jax.face import labels
 from slider_jax.step import (
@@ -152,13 +153,35 @@ def make_optimizers(config: ConfigDict, phases: Sequence[Phase]) -> dict[str, An
 
 def first_state(config: ConfigDict, system: Any, optimizers: Any) -> TrainState:
     """The state before the first step, on the host."""
-    return init_state(
+    state = init_state(
         system,
         optimizers,
         data.example(folder(config), batch_size=1, **condition(config)),
         seed=config.seed,
         frozen=frozen(config),
     )
+    return begin_from(config.start, state) if config.get("start") else state
+
+
+def begin_from(path: str, state: TrainState) -> TrainState:
+    """Both players as they are in a model; "default" is that of the package."""
+    model = model_file.load_model(None if path == "default" else path)
+    weights = {player: getattr(model, player) for player in PLAYERS}
+    theirs, ours = (
+        {jax.tree_util.keystr(where): leaf.shape for where, leaf in leaves}
+        for leaves in map(
+            jax.tree_util.tree_leaves_with_path,
+            (weights, {player: state.params[player] for player in PLAYERS}),
+        )
+    )
+    if theirs != ours:
+        raise ValueError(
+            f"start: the weights of {path} are not of this config's shapes. Its model "
+            f"is {model.card['system']} with {model.card['model']}."
+        )
+    weights = jax.tree.map(jnp.asarray, weights)
+    ema = jax.tree.map(jnp.copy, weights["generator"])
+    return state.replace(params=state.params | weights, ema=ema)
 
 
 def frozen(config: ConfigDict) -> dict[str, Any]:

@@ -56,6 +56,19 @@ def test_the_last_map_follows_from_size_and_depth(size, depth, side):
     assert parameters.shape == (2, 30)
 
 
+def test_a_folded_critic_can_be_the_one_of_half_the_size():
+    network, image = Critic(**SMALL), draw(2, 16, 16, 3)
+    params = quick(network.init)(jax.random.key(0), image)["params"]
+    first = params["down_0"]
+    wide = dict(first, kernel=jnp.tile(first["kernel"] / 4, (1, 1, 4, 1)))
+    folded = Critic(**SMALL | {"size": 32}, fold=2)
+    large = np.kron(image, np.ones((1, 2, 2, 1), np.float32))
+    ours = quick(folded.apply)({"params": params | {"down_0": wide}}, large)
+    expected = quick(network.apply)({"params": params}, image)
+    for one, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "network, field",
     [

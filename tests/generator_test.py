@@ -140,6 +140,24 @@ def test_a_warped_generator_moves_the_photo_and_adds_its_colours():
     np.testing.assert_array_equal(mask, drawn.mask)
 
 
+def test_a_folded_generator_can_be_the_one_of_half_the_size():
+    """Where each place of a square weighs a quarter, and all of them say the same."""
+    image, condition = draw(2, 16, 16, 3), draw(2, 5, seed=1)
+    small = Generator(**SMALL, initial="he", mapped=True)
+    params = quick(small.init)(jax.random.key(0), image, condition)["params"]
+    enter = params["enter"]["kernel"]
+    places = jnp.tile(enter[:, :, :3] / 4, (1, 1, 4, 1))
+    enter = jnp.concatenate([places, enter[:, :, 3:]], axis=2)
+    heads = {name: jnp.tile(k, (1, 1, 1, 4)) for name, k in params["heads"].items()}
+    wide = {"params": params | {"enter": {"kernel": enter}, "heads": heads}}
+    large = lambda x: np.kron(x, np.ones((1, 2, 2, 1), np.float32))
+    folded = Generator(**SMALL, initial="he", mapped=True, fold=2)
+    ours = quick(folded.apply)(wide, large(image), condition)
+    expected = quick(small.apply)({"params": params}, image, condition)
+    for one, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(one, large(other), atol=1e-5)
+
+
 def test_what_moves_is_what_pytorch_and_numpy_see():
     """Forward and gradient; the border is held."""
     rng = np.random.default_rng(0)

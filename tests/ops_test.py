@@ -54,6 +54,23 @@ def takes(name, map_name, geometry):
     return True
 
 
+@pytest.mark.parametrize("by", [1, 2, 3])
+def test_folded_squares_are_those_of_pytorch_and_come_back(by):
+    torch = pytest.importorskip("torch")
+    x = draw(2, 6, 12, 5)
+    folded = ops.fold(x, by)
+    theirs = torch.pixel_unshuffle(torch.asarray(np.array(x)).permute(0, 3, 1, 2), by)
+    # PyTorch has a channel's places together, here a place has its channels together.
+    theirs = theirs.unflatten(1, (5, by * by)).permute(0, 3, 4, 2, 1).flatten(3)
+    np.testing.assert_array_equal(folded, theirs)
+    np.testing.assert_array_equal(ops.unfold(folded, by), x)
+
+
+def test_what_does_not_fold_says_so():
+    with pytest.raises(ValueError, match="12 x 6 pixels do not fold by 4"):
+        ops.fold(draw(1, 6, 12, 3), 4)
+
+
 def close(actual, expected, tolerance=1e-11):
     parity.close(actual, expected, tolerance)
 

@@ -6,10 +6,11 @@ import signal
 import jax
 import numpy as np
 import pytest
+import small_editor
 import small_run
 from small_game import assert_equal
 
-from slider_jax import data, parallel, prepare, report, stop, systems, train
+from slider_jax import data, model_file, parallel, prepare, report, stop, systems, train
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +153,27 @@ def test_a_config_without_data_says_so(tmp_path):
     small.data.folder = None
     with pytest.raises(ValueError, match="--config.data.folder=DIR"):
         small_run.run(tmp_path, small)
+
+
+def test_a_run_begins_with_the_weights_of_a_model(tmp_path):
+    """Both players, and the smoothed generator; other shapes are refused."""
+    model = small_editor.model(fields=dict(size=64))
+    path = tmp_path / "model.npz"
+    model_file.save_model(path, model, dtype="float32")
+    small = small_run.config(start=str(path))
+    optimizers = prepare.make_optimizers(small, prepare.plan(small))
+    begin = lambda: prepare.first_state(small, model.system, optimizers)
+    state = begin()
+    for player in ("generator", "critic"):
+        assert_equal(state.params[player], getattr(model, player))
+    assert_equal(state.ema, model.generator)
+    small.start = "default"
+    with pytest.raises(ValueError, match="start: the weights of default are not"):
+        begin()
+    path.unlink()
+    small.start = str(path)
+    with pytest.raises(FileNotFoundError, match="no model at .*model.npz"):
+        begin()
 
 
 def test_an_epoch_shows_every_face_once():

@@ -6,6 +6,7 @@ function and the same derivatives.
 
 from slider_jax.ops.condition import condition_convolution
 from slider_jax.ops.convolution import convolution, transposed_convolution
+from slider_jax.ops.fold import fold, unfold
 from slider_jax.ops.norm import instance_norm
 from slider_jax.ops.rule import STYLES, style, using
 
@@ -13,8 +14,10 @@ __all__ = [
     "STYLES",
     "condition_convolution",
     "convolution",
+    "fold",
     "instance_norm",
     "style",
     "transposed_convolution",
+    "unfold",
     "using",
 ]

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from slider_jax.ops.fold import fold, unfold
+
 # The points of Cook and Toom's interpolation, with infinity. Of all small ones these
 # round least (Barabasz et al. 2020).
 _POINTS = (0.0, 1.0, -1.0, 0.5, -2.0)
@@ -118,17 +120,6 @@ def _correlate_kernel(x, dy, r, m):
     return _square(products, g.T)
 
 
-def _fold(x):
-    """2x2 pixels become channels: [b, h, w, c] -> [b, h/2, w/2, 4c]."""
-    return jnp.concatenate([x[:, i::2, j::2] for i in range(2) for j in range(2)], 3)
-
-
-def _unfold(x):
-    b, h, w, c = x.shape
-    x = x.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5)
-    return x.reshape(b, 2 * h, 2 * w, c // 4)
-
-
 def _fold_kernel(kernel):
     """[4, 4, i, o] -> [2, 2, 4i, o]."""
     i, o = kernel.shape[2:]
@@ -149,7 +140,7 @@ def _pad(x, n):
 def _forward(geometry, x, kernel, m):
     x = _pad(x, geometry.padding)
     if geometry.stride == 2:
-        x, kernel = _fold(x), _fold_kernel(kernel)
+        x, kernel = fold(x, 2), _fold_kernel(kernel)
     return _correlate(x, kernel, m)
 
 
@@ -157,7 +148,8 @@ def _image(geometry, dy, kernel, m):
     if geometry.stride == 1:
         around = geometry.kernel - 1 - geometry.padding
         return _correlate(_pad(dy, around), kernel, m, turned=True)
-    padded = _unfold(_correlate(_pad(dy, 1), _fold_kernel(kernel), m, turned=True))
+    padded = _correlate(_pad(dy, 1), _fold_kernel(kernel), m, turned=True)
+    padded = unfold(padded, 2)
     p, (h, w) = geometry.padding, geometry.size
     return padded[:, p : p + h, p : p + w]
 
@@ -165,7 +157,7 @@ def _image(geometry, dy, kernel, m):
 def _kernel(geometry, x, dy, m):
     x = _pad(x, geometry.padding)
     if geometry.stride == 2:
-        return _unfold_kernel(_correlate_kernel(_fold(x), dy, 2, m))
+        return _unfold_kernel(_correlate_kernel(fold(x, 2), dy, 2, m))
     return _correlate_kernel(x, dy, geometry.kernel, m)
 
 

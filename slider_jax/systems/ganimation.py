@@ -36,9 +36,10 @@ class System:
     depth: int = 6  # of the critic
     mask: str = "code"  # of MASKS
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
-    mapped: bool = False  # see nets/generator.py; all three are for short runs
+    mapped: bool = False  # see nets/generator.py; all four are for short runs
     added: bool = False
     warped: bool = False
+    fold: int = 1
     initial: str = "normal"  # N(0, 0.02)
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
@@ -58,6 +59,7 @@ class System:
             mapped=self.mapped,
             added=self.added,
             warped=self.warped,
+            fold=self.fold,
             initial=self.initial,
             dtype=self.dtype,
         )
@@ -65,7 +67,7 @@ class System:
     @property
     def critic(self):
         kind = dict(width=self.width, depth=self.depth, initial=self.initial)
-        return Critic(self.parameters, size=self.size, **kind)
+        return Critic(self.parameters, size=self.size, fold=self.fold, **kind)
 
     def init(self, key, batch):
         generator_key, critic_key = jax.random.split(key)

@@ -37,9 +37,10 @@ class System:
     penalty_on: str = "scores"  # or "sigma" of them, as eq. 6 prints
     critic_kind: str = "stargan"  # or "patchgan70", for which depth says nothing
     bounded: bool = False  # the critic's expressions, by tanh
-    mapped: bool = False  # see nets/generator.py; all three are for short runs
+    mapped: bool = False  # see nets/generator.py; all four are for short runs
     added: bool = False
     warped: bool = False
+    fold: int = 1
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
     initial: str = "normal"  # GANimation's N(0, 0.02); "torch" suits narrow networks
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
@@ -61,6 +62,7 @@ class System:
             mapped=self.mapped,
             added=self.added,
             warped=self.warped,
+            fold=self.fold,
             initial=self.initial,
             dtype=self.dtype,
         )
@@ -70,7 +72,8 @@ class System:
         kind = dict(width=self.width, bounded=self.bounded, initial=self.initial)
         if self.critic_kind == "patchgan70":
             return PatchGan70(self.parameters, **kind)
-        return Critic(self.parameters, depth=self.depth, size=self.size, **kind)
+        shape = dict(depth=self.depth, size=self.size, fold=self.fold)
+        return Critic(self.parameters, **shape, **kind)
 
     def init(self, key, batch):
         generator_key, critic_key = jax.random.split(key)

@@ -24,9 +24,10 @@ class System:
     blocks: int = 6
     depth: int = 6  # of the critic
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
-    mapped: bool = False  # see nets/generator.py; all three are for short runs
+    mapped: bool = False  # see nets/generator.py; all four are for short runs
     added: bool = False
     warped: bool = False
+    fold: int = 1
     initial: str = "torch"  # as PyTorch leaves it
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
@@ -47,6 +48,7 @@ class System:
             mapped=self.mapped,
             added=self.added,
             warped=self.warped,
+            fold=self.fold,
             initial=self.initial,
             dtype=self.dtype,
         )
@@ -54,7 +56,7 @@ class System:
     @property
     def critic(self):
         kind = dict(width=self.width, depth=self.depth, initial=self.initial)
-        return Critic(self.parameters, size=self.size, **kind)
+        return Critic(self.parameters, size=self.size, fold=self.fold, **kind)
 
     def init(self, key, batch):
         generator_key, critic_key = jax.random.split(key)
