@@ -45,6 +45,7 @@ def data(folder: str | os.PathLike) -> None:
     rivals = {
         "decoding alone, one thread": decode,
         "loader, one thread": loader(),
+        "loader, photographic .5": loader(photographic=0.5),
         "loader, two workers": loader(workers=2),
         "loader, cached": loader(cache=True),
     }

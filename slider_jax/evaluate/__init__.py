@@ -63,7 +63,7 @@ def evaluate(
     out = pathlib.Path(out)
     _check(suite, out, pairs)
     test = open_test_set(data or prepare.TINY)
-    contenders = [FLOOR, *load(runs, test.size), CEILING]
+    contenders = [FLOOR, *load(runs), CEILING]
     judges = judges or weights.load(fetch_all=fetch, features=features)
     count = min(pairs, FAST) if fast else pairs
     plan = Plan(count, SLIDES[fast], batch_size(), seed)
@@ -260,6 +260,12 @@ def _notes(
 ) -> list[str]:
     notes = []
     for contender in contenders:
+        size = contender.about.get("model", {}).get("size", test.size)
+        if size != test.size:
+            notes.append(
+                f"{contender.name} edits at {size} pixels: what it changes was laid "
+                f"over pictures of {test.size}."
+            )
         trained = contender.about.get("data_sha256")
         config = contender.about.get("config") or {}
         trained = trained or config.get("data_sha256")

@@ -65,18 +65,11 @@ CEILING = Contender(
 )
 
 
-def load(paths: Sequence[str], size: int) -> list[Contender]:
+def load(paths: Sequence[str]) -> list[Contender]:
     """Folders of runs and files of models; each is said to be wrong here or never."""
     if not paths:
         raise ValueError("Name at least one run: --runs=DIR, or --runs=default.")
-    models = [_model(path) for path in paths]
-    for path, model in zip(paths, models, strict=True):
-        if model.size != size:
-            raise ValueError(
-                f"{path} edits faces of {model.size} pixels, but the set holds "
-                f"{size}: name one with --data=DIR, rendered with --size={model.size}."
-            )
-    names = _names(paths)
+    models, names = [_model(path) for path in paths], _names(paths)
     return [
         dataclasses.replace(
             contender(name, model, config=_config(path)),
@@ -92,9 +85,22 @@ def contender(name: str, model: Model, config: dict | None = None) -> Contender:
     labels = (trained.get("data") or {}).get("labels", "components")
     speaks = labels == "components" and model.parameters > EXPRESSION
     generator, critic = jax.device_put((model.generator, model.critic))
-    edit = _in_batches(jax.jit(system.edit))
-    read = jax.jit(lambda critic, image: system.critic.apply(critic, image)[1])
-    read = _in_batches(read)
+
+    @jax.jit
+    def edit(generator, image, condition):
+        """What changes at the model's size is laid over pictures of another."""
+        if image.shape[1] == model.size:
+            return system.edit(generator, image, condition)
+        seen = _resized(image, model.size).clip(-1, 1)
+        change = system.edit(generator, seen, condition) - seen
+        return (image + _resized(change, image.shape[1])).clip(-1, 1)
+
+    @jax.jit
+    def read(critic, image):
+        seen = _resized(image, model.size).clip(-1, 1)
+        return system.critic.apply(critic, seen)[1]
+
+    edit, read = _in_batches(edit), _in_batches(read)
     # Another step of one training is no second seed.
     same = config and config | {"seed": None, "steps": trained.get("steps")}
     about = {key: value for key, value in trained.items() if value is not None}
@@ -114,6 +120,12 @@ def contender(name: str, model: Model, config: dict | None = None) -> Contender:
             **about,
         ),
     )
+
+
+def _resized(image, size):
+    """Cubic, and averaged where it shrinks; of its own size it stays as it is."""
+    shape = (len(image), size, size, image.shape[3])
+    return jax.image.resize(image, shape, "cubic")
 
 
 def batch_size() -> int:
