@@ -1,12 +1,16 @@
 """What docs/ shows, runs."""
 
+import importlib.util
 import json
 import pathlib
 import re
 
+import jax
+import numpy as np
 import pytest
 
 from slider_jax import settings, systems, train
+from slider_jax.face.head import load_head
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "new_system.md").read_text()
@@ -45,3 +49,27 @@ def test_it_keeps_the_contract_in_thirty_lines(folder):
 def test_a_file_that_is_not_there_is_named(folder):
     with pytest.raises(FileNotFoundError, match="no system in tnt.py"):
         systems.create("tnt.py")
+
+
+def test_nobody_reads_better_than_the_limit_and_the_best_linear_reader_as_well():
+    """On drawn faces; the person is a stranger, or not."""
+    path = ROOT / "docs" / "reading_limit.py"
+    spec = importlib.util.spec_from_file_location("reading_limit", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    head, noise, rng = load_head(), 0.8, np.random.default_rng(0)
+    rows = np.asarray(head.dense_landmarks)
+    covariance, _ = script.spread(head.face, count=400)
+    flat = lambda shapes: np.float64(shapes)[..., :2].reshape(len(shapes), -1)
+    root = np.linalg.cholesky(covariance).T
+    moves = flat(jax.vmap(head.face.expression.offsets)(root)[:, rows])
+    turns = flat(script.pose(np.float64(head.face.mean[rows])))
+    people = flat(np.asarray(head.face.identities)[:, rows])
+    for hidden in (turns, np.concatenate([turns, people])):
+        whole = np.concatenate([moves, hidden, noise * np.eye(moves.shape[1])])
+        drawn = rng.normal(size=(2000, len(whole)))
+        reader = np.linalg.solve(whole.T @ whole, moves.T @ root)
+        wrong = drawn[:, : len(root)] @ root - drawn @ whole @ reader
+        left = script.posterior(head, covariance, noise, known=hidden is turns)
+        spread = np.square(wrong).mean(0)
+        np.testing.assert_allclose(spread, np.diag(left), rtol=0.15)
