@@ -16,7 +16,7 @@ def test_the_loader_is_measured_beside_decoding(tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     bench.data(tmp_path)
     head, *rates = capsys.readouterr().out.splitlines()
-    assert "train_unpaired: 8 px" in head and len(rates) == 4
+    assert "train_unpaired: 8 px" in head and len(rates) == 5
     assert rates[0].endswith("1.00 of decoding")
 
 
