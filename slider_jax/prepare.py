@@ -176,8 +176,9 @@ def begin_from(path: str, state: TrainState) -> TrainState:
     )
     if theirs != ours:
         raise ValueError(
-            f"start: the weights of {path} are not of this config's shapes. Its model "
-            f"is {model.card['system']} with {model.card['model']}."
+            f"start: the weights of {path} are not of this config's shapes. Give "
+            f"another model, or the config of this one: {model.card['system']} with "
+            f"{model.card['model']}."
         )
     weights = jax.tree.map(jnp.asarray, weights)
     ema = jax.tree.map(jnp.copy, weights["generator"])

@@ -40,12 +40,12 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     described = json.loads(config.to_json_best_effort()) | {
         "data_sha256": data_hash(prepare.folder(config))
     }
+    fresh = prepare.first_state(config, system, optimizers)
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoint.claim(workdir, described, facts())
 
     lead = jax.process_index() == 0
     strategy = parallel.STRATEGIES[config.parallel]
-    fresh = prepare.first_state(config, system, optimizers)
     with checkpoint.manager(workdir / "checkpoints", keep=config.keep) as checkpoints:
         found = checkpoint.restore_latest(checkpoints, fresh)
         state, position = found or (fresh, {"unlogged": []})
