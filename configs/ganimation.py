@@ -31,9 +31,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.parallel = "pmap"  # or "jit"; same numbers, see slider_jax/parallel.py
-    config.start = config_dict.placeholder(
-        str
-    )  # a model: its weights are the first ones
+    config.start = config_dict.placeholder(str)  # a model, to begin with its weights
     config.unroll = config_dict.placeholder(bool)  # the critic's loop: on CPUs
 
     config.system = "ganimation"

@@ -32,9 +32,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config = ml_collections.ConfigDict()
     config.seed = 0
     config.parallel = "pmap"  # or "jit"; same numbers, see slider_jax/parallel.py
-    config.start = config_dict.placeholder(
-        str
-    )  # a model: its weights are the first ones
+    config.start = config_dict.placeholder(str)  # a model, to begin with its weights
     config.unroll = config_dict.placeholder(bool)  # the critic's loop: on CPUs
 
     config.system = "slidergan"
@@ -137,7 +135,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
-    # The model in the package, in about four hours of one core.
+    # The model in the package: twelve hours of one core, by the steps of its parts.
     if "default" in asked:
         config.identity = "none"  # what the comparison of :small found best
         config.data.update(batch_size=16, n_critic=1, pairs="any", photographic=0.7)

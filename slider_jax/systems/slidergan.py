@@ -35,7 +35,7 @@ class System:
     relative_to: str = "all"  # scores, or those of one "position" of the map
     penalty_at: str = "interpolates"  # of PENALTY_POINTS
     penalty_on: str = "scores"  # or "sigma" of them, as eq. 6 prints
-    critic_kind: str = "stargan"  # or "patchgan70", for which depth says nothing
+    critic_kind: str = "stargan"  # or "patchgan70": neither depth nor fold
     bounded: bool = False  # the critic's expressions, by tanh
     mapped: bool = False  # see nets/generator.py; all four are for short runs
     added: bool = False
