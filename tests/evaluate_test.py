@@ -366,7 +366,7 @@ def test_too_few_pairs_in_a_set_are_said(test_set):
 
 
 def test_a_run_folder_is_named_and_read(files, monkeypatch):
-    found = contenders.load(files, 64)
+    found = contenders.load(files)
     assert [c.name for c in found] == ["one", "two"]
     assert found[0].id != found[1].id and found[0].group == found[0].id
     picture = jax.numpy.zeros((1, 64, 64, 3))
