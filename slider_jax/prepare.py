@@ -167,14 +167,8 @@ def begin_from(path: str, state: TrainState) -> TrainState:
     """Both players as they are in a model; "default" is that of the package."""
     model = model_file.load_model(None if path == "default" else path)
     weights = {player: getattr(model, player) for player in PLAYERS}
-    theirs, ours = (
-        {jax.tree_util.keystr(where): leaf.shape for where, leaf in leaves}
-        for leaves in map(
-            jax.tree_util.tree_leaves_with_path,
-            (weights, {player: state.params[player] for player in PLAYERS}),
-        )
-    )
-    if theirs != ours:
+    ours = {player: state.params[player] for player in PLAYERS}
+    if jax.tree.map(np.shape, weights) != jax.tree.map(np.shape, ours):
         raise ValueError(
             f"start: the weights of {path} are not of this config's shapes. Give "
             f"another model, or the config of this one: {model.card['system']} with "
