@@ -127,7 +127,8 @@ def mixture() -> dict:
         # Half a set by one version and half by another would be two sets.
         slider_jax=slider_jax.__version__,
         appearance=_LOOKS[_APPEARANCE.value],
-        labels="components are clipped first and drawn then: what is stored is drawn",
+        labels="1 is three deviations, or what a slider at its end takes; "
+        "components are clipped first and drawn then: what is stored is drawn",
         pose="yaw N(0, 14) degrees to 45, pitch N(1, 6) to 20, roll N(0, 3)",
         alignment="rigid31 on the neutral, then scale 3 %, roll 2 degrees, shift 1.2 %",
         light="soft sky of nine harmonics, and one key light from in front",

@@ -117,6 +117,11 @@ def open_split(
             f"{folder} holds {info.name}, not faces: it has no {min(missing)!r}. "
             "Make a set with `python data_prep/render_faces.py --out=DIR`."
         )
+    if str(info.version) != open_faces.VERSION:
+        raise ValueError(
+            f"{folder} is a set of version {info.version}, whose parameters mean "
+            f"something else than today's ({open_faces.VERSION}): render it again."
+        )
     if split not in info.splits:
         raise ValueError(f"{folder} has no {split!r}; choose from {[*info.splits]}.")
     found = info.features["image"].shape[0]

@@ -28,7 +28,7 @@ from slider_jax.face.expressions import KINDS
 from slider_jax.face.sliders import SLIDERS
 
 NAME = "open_faces"
-VERSION = "1.0.0"
+VERSION = "2.0.0"  # 1: a parameter of 1 was three deviations
 TEST_EVERY = 6  # 4DFAB's 150 : 30 people
 SPLITS = ("train_paired", "test_paired", "train_unpaired", "test_unpaired")
 

@@ -253,6 +253,13 @@ def test_a_foreign_set_says_what_it_lacks(tmp_path):
     refuses("holds mnist, not faces: it has no 'expression'", tmp_path)
 
 
+def test_a_set_of_another_version_is_refused(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    info = copy / "dataset_info.json"
+    info.write_text(info.read_text().replace(open_faces.VERSION, "1.0.0"))
+    refuses("a set of version 1.0.0, whose parameters mean something else", copy)
+
+
 def test_an_unreadable_description_says_so(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / "dataset_info.json").write_text("{")

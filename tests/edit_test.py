@@ -309,12 +309,12 @@ def test_a_record_that_makes_no_sense_is_none(editor, saved, change):
 
 
 def test_the_record_tells_what_was_done(editor, sessions):
-    result = sessions[1].edit({"jawOpen": 0.9})
+    result = sessions[1].edit({"neutral": 1, "jawOpen": 0.9})
     record = result.record
     assert record["model"] == editor.model.id
     assert record["software"] == f"slider_jax {slider_jax.__version__}"
     assert record["expression"] == result.requested.tolist()
-    assert "jawOpen" in record["sliders"]
+    assert record["sliders"]["jawOpen"] == pytest.approx(0.9, abs=0.05)
     saved = photo.save(result.photo, None, record=record)
     assert photo.read_record(saved) == record
     assert set(result.timings) == {"model", "total"}

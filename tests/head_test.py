@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from slider_jax.face import landmarks
-from slider_jax.face.head import BASES, HEAD, area_normals, load_head, vertex_normals
+from slider_jax.face.head import (
+    BASES,
+    HEAD,
+    REQUESTS,
+    SPOKEN,
+    area_normals,
+    load_head,
+    vertex_normals,
+)
 from slider_jax.face.sliders import INDEX, MIRROR
 
 # The 68 points seen in a mirror.
@@ -142,8 +150,28 @@ def test_speech_is_orthonormal_too(head):
     flat = head.face.speech.basis * np.sqrt(head.face.speech.weight)[:, None]
     flat = flat.reshape(10, -1)
     np.testing.assert_allclose(flat @ flat.T, np.eye(10), atol=1e-4)
-    assert (np.diff(head.face.speech.scale) < 0).all()
-    assert (np.diff(head.face.expression.scale) < 0).all()
+    deviations = load_head(param_scale=1.0).face
+    assert (np.diff(deviations.speech.scale) < 0).all()
+    assert (np.diff(deviations.expression.scale) < 0).all()
+
+
+@pytest.mark.parametrize("basis", BASES)
+def test_every_slider_gets_to_its_end_inside_of_the_box(basis):
+    """On one side, on both, and every emotion; some get there and no further."""
+    expression = load_head(basis=basis).face.expression
+    of = jax.jit(jax.vmap(on_device(basis).to_expression))
+    far = np.abs(of(REQUESTS.astype(np.float32))).max(0)
+    assert far.max() == pytest.approx(1, abs=1e-3)
+    threes = load_head(basis=basis, param_scale=3.0).face.expression
+    wider = expression.scale / threes.scale
+    assert (wider > 1.001).any() and wider.min() == 1
+    np.testing.assert_allclose(far[wider > 1.001], 1, atol=1e-3)
+
+
+def test_every_viseme_is_inside_of_the_box_of_speech(head):
+    drawn = np.tensordot(SPOKEN.astype(np.float32), head.face.units, axes=1)
+    spoken = jax.vmap(on_device().speech.project)(drawn)
+    assert 0.999 < np.abs(spoken).max() < 1.001
 
 
 def test_a_larger_scale_of_parameters_moves_the_same_component_further():

@@ -85,6 +85,16 @@ def test_a_slider_is_a_target_and_not_a_step(name):
     assert np.linalg.norm(added - once) > 0.4 * np.linalg.norm(once)
 
 
+def test_no_slider_of_a_face_at_rest_stands_still_before_its_end():
+    maps, rest = load_maps(30), np.zeros(30)
+    for name, limit in zip(SLIDERS, LIMITS, strict=True):
+        half, whole = (
+            requests.target(maps, rest, {name: float(share * limit)})
+            for share in (0.5, 1)
+        )
+        np.testing.assert_allclose(whole, 2 * half, atol=2e-3, err_msg=name)
+
+
 def test_sliders_that_differ_are_read_without_ghosts():
     maps = load_maps(30)
     once = requests.target(maps, np.zeros(30), {"mouthSmile": 0.4, "jawOpen": 0.2})

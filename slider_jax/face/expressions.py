@@ -120,7 +120,7 @@ def sample_wish(rng: np.random.Generator) -> tuple[Sliders, str]:
     """
     count = int(rng.choice(3, p=(0.6, 0.25, 0.15))) + 1
     share = np.array([WANTED.get(name, 1) for name in UNITS], float)
-    sliders = _units(rng, count, both=0.9, share=share / share.sum(), least=0.5)
+    sliders = _units(rng, count, both=0.8, share=share / share.sum(), least=0.5)
     return plausible(_eyes(rng, sliders)), "unit" if count == 1 else "mixed"
 
 

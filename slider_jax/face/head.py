@@ -12,15 +12,31 @@ from jaxtyping import Array, Float, Int
 
 from slider_jax.face.atlas import PARTS as PARTS  # part ids are indices into it
 from slider_jax.face.blendshapes import Blendshapes
-from slider_jax.face.expressions import SLIDERS
 from slider_jax.face.model import FaceModel
+from slider_jax.face.sliders import (
+    EMOTIONS,
+    LIMITS,
+    SLIDERS,
+    VISEMES,
+    partner,
+    vector,
+)
 
 HEAD = pathlib.Path(__file__).parent.parent / "assets/head.npz"
 REGIONS = ("lips", "eyelids", "ears", "face")
 BASES = ("pca", "sparse")
 # Parameter 1 is this many standard deviations (dossier A9, alternative): at one, a
-# fifth of all entries would be clipped and every big smile with them.
+# fifth of all entries would be clipped and every big smile with them. The open head has
+# more where one of REQUESTS takes more, so that no slider stands still before its end:
+# a jaw wide open takes 4, a wink 14.
 PARAM_SCALE = 3.0
+SPOKEN = np.stack([vector(viseme) for viseme in VISEMES.values()])
+REQUESTS = np.stack(
+    [LIMITS * np.isin(SLIDERS, n) for n in SLIDERS]
+    + [LIMITS * np.isin(SLIDERS, (n, partner(n))) for n in SLIDERS]
+    + [vector(emotion) for emotion in EMOTIONS.values()]
+    + [*SPOKEN]
+)
 
 
 @struct.dataclass
@@ -57,9 +73,12 @@ def load_head(
     path: str | pathlib.Path = HEAD,
     *,
     basis: str = "pca",
-    param_scale: float = PARAM_SCALE,
+    param_scale: float | None = None,
 ) -> Head:
-    """The head, with expressions as principal or as sparse components."""
+    """The head, with expressions as principal or as sparse components.
+
+    Parameter 1 is `param_scale` deviations; if None, PARAM_SCALE or what REQUESTS need.
+    """
     if basis not in BASES:
         raise ValueError(f"Unknown basis {basis!r}; choose from {BASES}.")
     if not pathlib.Path(path).is_file():
@@ -77,17 +96,23 @@ def load_head(
         ) from error
     units = a["units"].astype(np.float32)
     weight = a["weight"]
+    drawn = units.reshape(len(units), -1)
     names = lambda kind, n: tuple(f"{kind}_{i + 1:02d}" for i in range(n))
 
+    def shapes(kind, basis, orthonormal=True):
+        deviation = a[f"{kind}_scale"]
+        scale = (param_scale or PARAM_SCALE) * deviation
+        if param_scale is None:
+            requests = SPOKEN if kind == "speech" else REQUESTS
+            scale = np.maximum(scale, _reach(basis, weight, requests @ drawn))
+        labels = names(kind, len(scale))
+        return Blendshapes(basis, scale, weight, labels, orthonormal)
+
     def pca(kind):
-        combined = np.tensordot(a[f"{kind}_of_units"], units, axes=1)
-        scale = param_scale * a[f"{kind}_scale"]
-        return Blendshapes(combined, scale, weight, names(kind, len(scale)))
+        return shapes(kind, np.tensordot(a[f"{kind}_of_units"], units, axes=1))
 
     def sparse():
-        scale = param_scale * a["sparse_scale"]
-        basis = a["sparse_basis"].astype(np.float32)
-        return Blendshapes(basis, scale, weight, names("sparse", len(scale)), False)
+        return shapes("sparse", a["sparse_basis"].astype(np.float32), False)
 
     face = FaceModel(
         mean=a["mean"] + a["mean_person"],
@@ -116,6 +141,14 @@ def load_head(
         people=a["people"].astype(np.float32),
         traits=a["traits"].astype(np.float32),
     )
+
+
+def _reach(basis, weight, drawn):
+    """The largest coefficient that any of the drawn shapes has, of every component."""
+    flat = basis.reshape(len(basis), -1)
+    heavy = (basis * weight[:, None]).reshape(len(basis), -1)
+    coefficients = np.linalg.solve(heavy @ flat.T, heavy @ drawn.T)
+    return np.abs(coefficients).max(1).astype(np.float32)
 
 
 def vertex_normals(

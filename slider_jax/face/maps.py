@@ -13,7 +13,7 @@ from slider_jax.batch import EXPRESSION, SPEECH
 from slider_jax.face.head import load_head
 from slider_jax.face.sliders import LIMITS, MIRROR, SLIDERS, Sliders
 
-SUM_PRICE, PRICE = 0.1, 0.05
+SUM_PRICE, PRICE = 0.05, 0.05
 DIGITS = 6  # decimals that a vector is kept to, so that mirrored ones agree bit by bit
 Vector = Float[np.ndarray, "k"]
 

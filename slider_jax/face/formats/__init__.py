@@ -38,7 +38,7 @@ def load(
 
     `expressions` is a second file for identity models (see `expression_file.read`).
     Of statistical expressions the first `components` are kept, of named units all.
-    Parameter 1 is three standard deviations, as for the built-in head.
+    Parameter 1 is three standard deviations.
     """
     path = pathlib.Path(path)
     if not path.exists():

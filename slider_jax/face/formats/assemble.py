@@ -58,7 +58,7 @@ def assemble(
 def principal_shapes(offsets: Float[np.ndarray, "k v 3"]) -> Blendshapes:
     """Components from their offsets at one standard deviation.
 
-    Parameter 1 is PARAM_SCALE deviations, as for the built-in head.
+    Parameter 1 is PARAM_SCALE deviations.
     """
     basis, norm = _normalised(offsets)
     flat = basis.reshape(len(basis), 3 * basis.shape[1])
