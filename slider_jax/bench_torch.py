@@ -5,7 +5,7 @@ The same networks, losses and Adam as ours, and what makes PyTorch fast: the gen
 without gradients while the critic learns, the critic frozen while the generator does,
 real and fake faces in one batch, both heads in one convolution, activations in place,
 fused Adam, memory kept between steps. It is spared our metrics and the smoothed
-generator. The penalty is never compiled: PyTorch's compiler has no second derivatives.
+players. The penalty is never compiled: PyTorch's compiler has no second derivatives.
 """
 
 import types

@@ -66,7 +66,7 @@ def restore_latest(
     if damaged and not found:
         raise ValueError(
             f"No checkpoint in {checkpoints.directory} can be read ({reason}): "
-            "move it away to start anew."
+            "move it away to start anew, also if an older slider_jax wrote it."
         )
     parallel.wait_for_all("checkpoint read")
     if jax.process_index() == 0:

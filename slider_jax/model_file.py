@@ -25,7 +25,7 @@ from slider_jax import files, systems
 from slider_jax.batch import Batch
 
 DEFAULT = pathlib.Path(__file__).parent / "assets" / "model.npz"
-FORMAT = 1
+FORMAT = 2  # 1: a parameter of 1 was three deviations, and flows were half as far
 LARGEST = 4 << 30  # bytes, unpacked
 PLAYERS = ("generator", "critic")
 
@@ -179,6 +179,11 @@ def _card(path, stored):
             f"{path} was written by slider_jax {card.get('slider_jax')}, newer than "
             f"this one ({slider_jax.__version__}): `pip install -U slider_jax`."
         )
+    if version < FORMAT:
+        raise ValueError(
+            f"{path} is of an older slider_jax, for which parameters meant something "
+            "else: train it again, or use the model in the package."
+        )
     return card
 
 
@@ -194,7 +199,7 @@ def _load_run(folder):
     return make_model(
         config["system"],
         config["model"],
-        {"generator": state["ema"], "critic": state["params"]["critic"]},
+        state["ema"],
         trained={
             "steps": step,
             "commit": run.get("commit"),
@@ -210,15 +215,14 @@ def _load_run(folder):
 
 
 def _newest(folder, config):
-    """(step, {"ema", "params"}) of the newest checkpoint that is whole."""
+    """(step, {"ema": both players}) of the newest checkpoint that is whole."""
     steps = sorted(
         (int(p.name) for p in folder.glob("*") if p.name.isdigit()), reverse=True
     )
     expected = shapes_of(_system(config["system"], config["model"]))
-    like = jax.tree.map(
-        lambda x: np.zeros(x.shape, x.dtype),
-        {"ema": expected["generator"], "params": {"critic": expected["critic"]}},
-    )
+    # What a checkpoint of another version lacks stays as it is here, and is refused.
+    lacking = lambda x: np.full(x.shape, np.nan, x.dtype)
+    like = {"ema": jax.tree.map(lacking, expected)}
     for step in steps:
         path = folder / str(step) / "state"
         try:
@@ -227,7 +231,8 @@ def _newest(folder, config):
             reason = str(error).strip().split("\n")[0][:200]
             logging.warning("Checkpoint %s is damaged: %s", path.parent, reason)
     raise ValueError(
-        f"No checkpoint in {folder} can be read: let the training reach its first one."
+        f"No checkpoint in {folder} can be read: let the training reach its first one, "
+        "or begin a new run if this one is of an older slider_jax."
     )
 
 

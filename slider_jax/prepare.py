@@ -175,7 +175,7 @@ def begin_from(path: str, state: TrainState) -> TrainState:
             f"{model.card['model']}."
         )
     weights = jax.tree.map(jnp.asarray, weights)
-    ema = jax.tree.map(jnp.copy, weights["generator"])
+    ema = jax.tree.map(jnp.copy, weights)
     return state.replace(params=state.params | weights, ema=ema)
 
 

@@ -17,7 +17,7 @@ from slider_jax import parallel, prepare, programs, systems
 from slider_jax.batch import Batch
 from slider_jax.data import open_split
 from slider_jax.face import labels
-from slider_jax.step import TrainState, make_step
+from slider_jax.step import PLAYERS, TrainState, make_step
 
 GB = 1e9
 ROUNDS = 2  # timed, after one that warms up
@@ -95,7 +95,7 @@ class _Rehearsal:
             step=np.zeros((), np.int32),
             params=params,
             opt_state={p: tx.init(params[p]) for p, tx in self.optimizers.items()},
-            ema=params["generator"],
+            ema={player: params[player] for player in PLAYERS},
         )
 
     def data(self):

@@ -26,7 +26,7 @@ class TrainState:
     step: Int[Array, ""]
     params: Params
     opt_state: dict[str, Any]
-    ema: Any  # smoothed generator; what we ship and evaluate
+    ema: Params  # both players smoothed; what we ship and evaluate
 
 
 def adam(rate: float, *, updates: int, constant: float) -> optax.GradientTransformation:
@@ -59,7 +59,7 @@ def init_state(
         step=jnp.zeros((), jnp.int32),
         params=params,
         opt_state={name: tx.init(params[name]) for name, tx in optimizers.items()},
-        ema=jax.tree.map(jnp.copy, params["generator"]),
+        ema={player: jax.tree.map(jnp.copy, params[player]) for player in PLAYERS},
     )
 
 
@@ -144,17 +144,26 @@ def make_step(
                 "generator", losses_fn, generator, state, last, generator_key
             )
             metrics |= its
-            # Slower and slower: a mean over the last ninth of its updates at first,
-            # which forgets the random start, then over 1 / (1 - ema_decay) of them.
-            (_, count), *_ = optax.tree_utils.tree_get_all_with_path(
-                state.opt_state["generator"], "count"
-            )
-            decay = jnp.minimum(ema_decay, count / (9 + count))
-            ema = optax.incremental_update(
-                state.params["generator"], state.ema, 1 - decay
-            )
-            state = state.replace(ema=ema)
-        return state.replace(step=state.step + 1), metrics
+        learnt = {"critic": critic is not None, "generator": generator is not None}
+        ema = {
+            player: smoothed(player, state, n_critic) if learnt[player] else old
+            for player, old in state.ema.items()
+        }
+        return state.replace(step=state.step + 1, ema=ema), metrics
+
+    def smoothed(player, state, n_critic):
+        """Once a step, slower and slower.
+
+        A mean over the last ninth of its steps at first, which forgets the random
+        start, then over 1 / (1 - ema_decay) of them.
+        """
+        opt_state = state.opt_state[player]
+        (_, count), *_ = optax.tree_utils.tree_get_all_with_path(opt_state, "count")
+        steps = count / n_critic if player == "critic" else count
+        decay = jnp.minimum(ema_decay, steps / (9 + steps))
+        return optax.incremental_update(
+            state.params[player], state.ema[player], 1 - decay
+        )
 
     return step
 

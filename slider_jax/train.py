@@ -168,7 +168,7 @@ class _Run:
     def sheet(self, step, state):
         if jax.process_index() > 0:
             return
-        generator = parallel.to_host(state.ema)
+        generator = parallel.to_host(state.ema["generator"])
         blocks = []
         for title, batch in self.samples:
             edit, mask, _ = self.paint(generator, batch.image, batch.target_expression)

@@ -83,7 +83,8 @@ def pickle_weight(arrays):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (recard(format=2, slider_jax="9.0"), "slider_jax 9.0, newer than this one"),
+        (recard(format=3, slider_jax="9.0"), "slider_jax 9.0, newer than this one"),
+        (recard(format=1), "older slider_jax .* parameters meant something else"),
         (recard(system="slidergun"), "Unknown system"),
         (recard(model={"sise": 3}), "names no model"),
         (recard(model=dict(small_editor.FIELDS, width=8)), "not those of the model"),
@@ -157,7 +158,7 @@ def run(tmp_path):
     with checkpoint.manager(tmp_path / "checkpoints", keep=3) as checkpoints:
         for number in (2, 4):
             params = jax.tree.map(jnp.asarray, small_editor.weights(seed=number))
-            ema = jax.tree.map(lambda x, n=number: x + n, params["generator"])
+            ema = jax.tree.map(lambda x, n=number: x + n, params)
             opt_state = {
                 player: tx.init(params[player]) for player, tx in sgd().items()
             }
@@ -166,10 +167,11 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_a_run_is_read_as_its_smoothed_generator_and_exported(run, tmp_path):
+def test_a_run_is_read_as_its_smoothed_players_and_exported(run, tmp_path):
     model = model_file.load_model(run)
     enter = model.generator["params"]["enter"]["kernel"]
-    assert 3.9 < enter.mean() < 4.1  # the EMA of step 4
+    last = model.critic["params"]["parameters"]["kernel"]
+    assert 3.9 < enter.mean() < 4.1 and 3.9 < last.mean() < 4.1  # the EMA of step 4
     assert model.card["trained"]["steps"] == 4
     assert model.card["trained"]["commit"] == "abc"
     assert model.system.dtype == "float32"
@@ -177,6 +179,16 @@ def test_a_run_is_read_as_its_smoothed_generator_and_exported(run, tmp_path):
     back = model_file.load_model(run / "out.npz")
     assert back.id == model.id
     assert back.card["model"]["dtype"] == "bfloat16"  # as it was trained
+
+
+def test_a_run_of_another_version_is_refused(run, monkeypatch, caplog):
+    """And not read as zeros, wherever it lacks what is looked for."""
+    shapes = model_file.shapes_of
+    more = lambda system: shapes(system) | {"third": jax.ShapeDtypeStruct((2,), "f4")}
+    monkeypatch.setattr(model_file, "shapes_of", more)
+    with pytest.raises(ValueError, match="No checkpoint in .* can be read"):
+        model_file.load_model(run)
+    assert "ema/third holds numbers that are not finite" in caplog.text
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(run, caplog):

@@ -73,6 +73,11 @@ def test_what_is_unrolled_holds_no_loop(n_critic, unroll):
     assert ("scan" in names) is not unroll
 
 
+def aged(state):
+    """With an average that lies elsewhere."""
+    return state.replace(ema=jax.tree.map(lambda x: x + 1, state.ema))
+
+
 def test_a_frozen_entry_stays_and_needs_no_optimiser():
     state = first_state()
     state = state.replace(params=state.params | {"identity": jnp.ones(3)})
@@ -82,27 +87,34 @@ def test_a_frozen_entry_stays_and_needs_no_optimiser():
 
 
 @pytest.mark.parametrize(("steps", "decay"), [(0, 0.1), (8, 0.5), (10**6, 0.75)])
-def test_the_shipped_generator_is_smoothed_over_more_and_more_steps(steps, decay):
-    before = first_state()
-    count = jax.tree.map(lambda x: x + steps, before.opt_state["generator"])
-    opt_state = before.opt_state | {"generator": count}
+def test_what_is_shipped_is_smoothed_over_more_and_more_steps(steps, decay):
+    """Both players, once a step, however often the critic learns in it."""
+    before, n_critic = first_state(), 3
+    opt_state = {
+        "generator": jax.tree.map(lambda x: x + steps, before.opt_state["generator"]),
+        "critic": jax.tree.map(
+            lambda x: x + n_critic * steps, before.opt_state["critic"]
+        ),
+    }
     before = before.replace(opt_state=opt_state)
-    after, _ = run(sgd(), batches(1, 2), state=before, ema_decay=0.75)
-    expected = jax.tree.map(
-        lambda old, new: decay * old + (1 - decay) * new,
-        before.ema,
-        after.params["generator"],
-    )
-    assert_close(after.ema, expected, rtol=1e-5, atol=1e-7)
+    after, _ = run(sgd(), batches(n_critic, 2), state=before, ema_decay=0.75)
+    for player, old in before.ema.items():
+        expected = jax.tree.map(
+            lambda old, new: decay * old + (1 - decay) * new, old, after.params[player]
+        )
+        assert_close(after.ema[player], expected, rtol=1e-5, atol=1e-7)
     assert int(after.step) == 1
 
 
 def test_a_generator_that_rests_stays_while_the_critic_learns_to_read():
-    before = first_state()
+    before = aged(first_state())
     reading = {"critic": {"expression": 1.0}, "generator": None}
     after, metrics = run(sgd(), batches(2, 2), state=before, weights=reading)
     assert_equal(after.params["generator"], before.params["generator"])
-    assert_equal(after.ema, before.ema)
+    assert_equal(after.ema["generator"], before.ema["generator"])
+    assert (
+        after.ema["critic"]["expression"] < before.ema["critic"]["expression"]
+    ).all()
     assert_equal(after.params["critic"]["score"], before.params["critic"]["score"])
     moved = after.params["critic"]["expression"] - before.params["critic"]["expression"]
     assert float(jnp.abs(moved).max()) > 0
@@ -112,11 +124,12 @@ def test_a_generator_that_rests_stays_while_the_critic_learns_to_read():
 
 
 def test_a_critic_that_rests_goes_on_judging():
-    before = first_state()
+    before = aged(first_state())
     after, metrics = run(
         sgd(), batches(1, 2), state=before, weights=WEIGHTS | {"critic": None}
     )
     assert_equal(after.params["critic"], before.params["critic"])
+    assert_equal(after.ema["critic"], before.ema["critic"])
     assert all(name.startswith("generator/") for name in metrics)
     assert metrics["generator/adversarial"] != 0
 

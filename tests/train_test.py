@@ -156,7 +156,7 @@ def test_a_config_without_data_says_so(tmp_path):
 
 
 def test_a_run_begins_with_the_weights_of_a_model(tmp_path):
-    """Both players, and the smoothed generator; other shapes are refused."""
+    """Both players, and the smoothed ones; other shapes are refused."""
     model = small_editor.model(fields=dict(size=64))
     path = tmp_path / "model.npz"
     model_file.save_model(path, model, dtype="float32")
@@ -166,7 +166,7 @@ def test_a_run_begins_with_the_weights_of_a_model(tmp_path):
     state = begin()
     for player in ("generator", "critic"):
         assert_equal(state.params[player], getattr(model, player))
-    assert_equal(state.ema, model.generator)
+        assert_equal(state.ema[player], getattr(model, player))
     small.start = "default"
     with pytest.raises(ValueError, match="start: the weights of default are not"):
         begin()
