@@ -65,7 +65,7 @@ def scene():
     }
     # Half a pixel and more: at whole ones the slopes of a flow jump.
     for head in ("flow", "cover"):
-        params["warped"]["generator"]["params"]["heads"][head] *= 30
+        params["warped"]["generator"]["params"]["heads"][head] *= 15
     return batch, jax.random.split(jax.random.key(2), 3), params
 
 

@@ -54,7 +54,7 @@ def generator(p, image, condition, *, blocks, down=2):
     head = lambda name: F.conv2d(x, p[f"heads/{name}"], padding=3)
     colour, base = torch.tanh(head("colour")), image
     if "heads/flow" in p:
-        base = moved(image, torch.tanh(head("flow")) / 8)
+        base = moved(image, torch.tanh(head("flow")) / 4)
         shows = 1 - torch.sigmoid(head("cover") - 4)
         colour = (shows * base + colour).clip(-1, 1)
     return colour, torch.sigmoid(head("mask")), base

@@ -19,7 +19,7 @@ from slider_jax.nets.warp import moved
 # Where the mask is 1, SliderGAN (eq. 4) shows the drawn colour, GANimation the photo.
 MASK_SHOWS_COLOUR = True
 
-FARTHEST = 1 / 8  # of the picture: how far the photo moves, along each axis
+FARTHEST = 1 / 4  # of the picture: how far the photo moves; a jaw wide open takes .15
 SHUT = 4  # a cover's distance from half open, at first
 
 
