@@ -13,7 +13,7 @@ import pytest
 import yaml
 from absl import flags
 
-from slider_jax import stop, train
+from slider_jax import prepare, stop, train
 
 ROOT = pathlib.Path(__file__).parent.parent
 DEMO = "python launch/main.py --config=configs/slidergan.py:demo"
@@ -214,9 +214,16 @@ def test_variants_go_together(get_config):
     assert set(differences(get_config("small"), both)) == {"model.adversarial"}
 
 
-def test_without_ground_truth_no_phase_paints_from_it(get_config):
-    names = [phase.name for phase in get_config("default,no_gen").phases]
-    assert names == ["reading", "paired", "unpaired"]
+def test_the_default_learns_without_a_game(get_config):
+    """First the critic alone, then the generator; what needs a game is refused."""
+    config = get_config("default")
+    assert [phase.name for phase in config.phases] == ["reading", "painting", "asking"]
+    read, paint, ask = (prepare.weights_of(config, number) for number in range(3))
+    assert read["generator"] is paint["critic"] is ask["critic"] is None
+    assert paint["generator"].keys() == {"paired", "colour", "moved"}
+    assert ask["generator"].keys() == paint["generator"].keys() | {"expression"}
+    with pytest.raises(ValueError, match="`:default` plays no game"):
+        get_config("default,wgp")
 
 
 @pytest.mark.parametrize("variant", ["demo", "tiny"])
