@@ -24,6 +24,7 @@ VALUES = np.linspace(0, 1, 7)
 SLIDERS = {
     "jawOpen": landmarks.mouth_opening,
     "eyeBlink": landmarks.eye_opening,
+    "eyeBlinkLeft": None,
     "mouthSmile": None,
     "browInnerUp": None,
 }
