@@ -236,7 +236,9 @@ def recipe_of(folder: str | os.PathLike) -> Recipe:
         )
     content = json.loads(path.read_text())
     if [content.pop(k, None) for k in ("name", "version")] != [NAME, VERSION]:
-        raise ValueError(f"{path} is not the recipe of an {NAME} {VERSION} set.")
+        raise ValueError(
+            f"{path} is not the recipe of an {NAME} {VERSION} set: render it anew."
+        )
     return Recipe(**content)
 
 
