@@ -29,5 +29,8 @@ def test_two_launched_together_are_one(tiny, tmp_path):
     """One of them writes."""
     finish(*start_two(tmp_path / "two", "--multihost", start=launch))
     for one, two in zip(metrics(tiny), metrics(tmp_path / "two"), strict=True):
-        # Six steps of Adam make a thousandth of what rounds differently.
-        assert two == pytest.approx(one, rel=5e-3, abs=1e-4)
+        assert two.keys() == one.keys()
+        for name, value in one.items():
+            # Six steps of Adam make a thousandth of what rounds differently there.
+            rel = 5e-3 if name.endswith("gradient_norm") else 1e-3
+            assert two[name] == pytest.approx(value, rel=rel, abs=1e-4), name
