@@ -7,9 +7,11 @@ pytestmark = pytest.mark.slow
 
 
 def launch(workdir, *options):
-    """SliderGAN itself, as a user starts it."""
+    """SliderGAN itself, as a user starts it; slowly, or Adam makes much of rounding."""
     config = "--config=configs/slidergan.py:tiny"
-    return run(workdir, "launch/main.py", config, f"--workdir={workdir}", *options)
+    rates = [f"--config.learning_rate.{p}=1e-5" for p in ("critic", "generator")]
+    where = f"--workdir={workdir}"
+    return run(workdir, "launch/main.py", config, *rates, where, *options)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,4 @@ def test_two_launched_together_are_one(tiny, tmp_path):
     """One of them writes."""
     finish(*start_two(tmp_path / "two", "--multihost", start=launch))
     for one, two in zip(metrics(tiny), metrics(tmp_path / "two"), strict=True):
-        assert two.keys() == one.keys()
-        for name, value in one.items():
-            # Six steps of Adam make a thousandth of what rounds differently there.
-            rel = 5e-3 if name.endswith("gradient_norm") else 1e-3
-            assert two[name] == pytest.approx(value, rel=rel, abs=1e-4), name
+        assert two == pytest.approx(one, rel=1e-4, abs=1e-5)
