@@ -64,8 +64,8 @@ def scene():
         for choice in ({}, {"critic_kind": "patchgan70"}, {"warped": True})
     }
     # Half a pixel and more: at whole ones the slopes of a flow jump.
-    for head in ("flow", "cover"):
-        params["warped"]["generator"]["params"]["heads"][head] *= 15
+    for head, much in (("flow", 15), ("cover", 30)):
+        params["warped"]["generator"]["params"]["heads"][head] *= much
     return batch, jax.random.split(jax.random.key(2), 3), params
 
 
