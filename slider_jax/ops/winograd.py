@@ -37,10 +37,9 @@ def matrices(m: int, r: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return powers(m).T, g * scale, np.round(b / scale, 9)
 
 
-def _contract(matrix, parts, position):
-    """Σₙ matrix[:, n] parts[n], with the new axis at `position`."""
-    parts = list(parts)
-    return jnp.stack([_combine(row, parts) for row in matrix], position)
+def _contract(matrix, parts):
+    """Σₙ matrix[m, n] parts[n], for every m."""
+    return [_combine(row, parts) for row in matrix]
 
 
 def _combine(row, parts):
@@ -56,38 +55,49 @@ def _combine(row, parts):
     return total
 
 
+def _both(transform, x, cut, row_axis, column_axis):
+    """Along the columns, then along the rows: t rows of a tile, [t, ...] each.
+
+    They stay apart, since a matrix product of one row stays in a core's cache, and
+    cores share the rows.
+    """
+    x = jnp.stack(_contract(transform, cut(x, column_axis)))
+    rows = cut(lax.optimization_barrier(x), row_axis + 1)
+    return lax.optimization_barrier(_contract(transform, rows))
+
+
 def _tiles(x, m, r, transform):
-    """Overlapping tiles, transformed: [b, h, w, c] -> [t t, b y x, c]."""
+    """Overlapping tiles, transformed: [b, h, w, c] -> t times [t, b y x, c]."""
     b, h, w, c = x.shape
-    y, z = (n - r + 1 for n in (h, w))
-    y, z = -(-y // m), -(-z // m)
+    y, z = (-(-(n - r + 1) // m) for n in (h, w))
     x = jnp.pad(x, ((0, 0), (0, y * m + r - 1 - h), (0, z * m + r - 1 - w), (0, 0)))
     t = m + r - 1
-    rows = [x[:, i : i + (y - 1) * m + 1 : m] for i in range(t)]
-    rows = lax.optimization_barrier(_contract(transform, rows, 0))
-    columns = [rows[:, :, :, j : j + (z - 1) * m + 1 : m] for j in range(t)]
-    tiles = _contract(transform, columns, 1)
-    return lax.optimization_barrier(tiles).reshape(t * t, b * y * z, c)
+
+    def windows(x, axis):
+        reach = x.shape[axis] - t + 1
+        return [lax.slice_in_dim(x, i, i + reach, m, axis) for i in range(t)]
+
+    rows = _both(transform, x, windows, 1, 2)
+    return [row.reshape(t, b * y * z, c) for row in rows]
 
 
 def _blocks(x, m, transform):
-    """Separate tiles of m x m, transformed: [b, y m, x m, c] -> [t t, b y x, c]."""
+    """The same of separate tiles: [b, y m, x m, c] -> t times [t, b y x, c]."""
     b, h, w, c = x.shape
     y, z = -(-h // m), -(-w // m)
     x = jnp.pad(x, ((0, 0), (0, y * m - h), (0, z * m - w), (0, 0)))
     x = x.reshape(b, y, m, z, m, c)
-    t = transform.shape[0]
-    rows = _contract(transform, [x[:, :, i] for i in range(m)], 0)
-    rows = lax.optimization_barrier(rows)
-    tiles = _contract(transform, [rows[:, :, :, :, j] for j in range(m)], 1)
-    return lax.optimization_barrier(tiles).reshape(t * t, b * y * z, c)
+    rows = _both(transform, x, _apart, 2, 4)
+    return [row.reshape(-1, b * y * z, c) for row in rows]
 
 
-def _square(kernel, transform):
-    """Both axes of a kernel: [r, r, i, o] -> [t, t, i, o]."""
-    r = transform.shape[1]
-    kernel = _contract(transform, [kernel[i] for i in range(r)], 0)
-    return _contract(transform, [kernel[:, i] for i in range(r)], 1)
+def _kernels(kernel, transform):
+    """[r, r, i, o] -> t times [t, i, o]."""
+    return _both(transform, kernel, _apart, 0, 1)
+
+
+def _apart(x, axis):
+    return jnp.unstack(x, axis=axis)
 
 
 def _correlate(x, kernel, m, turned=False):
@@ -100,24 +110,27 @@ def _correlate(x, kernel, m, turned=False):
     t = m + r - 1
     h, w = h - r + 1, w - r + 1
     y, z = -(-h // m), -(-w // m)
-    tiles = _tiles(x, m, r, bt)
-    kernel = _square(kernel, g[:, ::-1] if turned else g)
-    kernel = lax.optimization_barrier(kernel).reshape(t * t, *kernel.shape[2:])
+    kernels = _kernels(kernel, g[:, ::-1] if turned else g)
     sum_over = "tno,tco->tnc" if turned else "tnc,tco->tno"
-    products = jnp.einsum(sum_over, tiles, kernel).reshape(t, t, b, y, z, -1)
-    rows = _contract(a, list(products), 3)  # [t, b, y, m, x, o]
-    rows = lax.optimization_barrier(rows)
-    image = _contract(a, list(rows), 4)  # [b, y, m, x, m, o]
+    rows = [
+        jnp.einsum(sum_over, *factors).reshape(t, b, y, z, -1)
+        for factors in zip(_tiles(x, m, r, bt), kernels, strict=True)
+    ]
+    rows = jnp.stack(_contract(a, rows), 3)  # [t, b, y, m, x, o]
+    columns = jnp.unstack(lax.optimization_barrier(rows))
+    image = jnp.stack(_contract(a, columns), 4)  # [b, y, m, x, m, o]
     return image.reshape(b, y * m, z * m, -1)[:, :h, :w]
 
 
 def _correlate_kernel(x, dy, r, m):
     """The gradient of `_correlate` to its kernel."""
     a, g, bt = matrices(m, r)
-    t, c, o = m + r - 1, x.shape[3], dy.shape[3]
-    tiles, blocks = _tiles(x, m, r, bt), _blocks(dy, m, a.T)
-    products = jnp.einsum("tnc,tno->tco", tiles, blocks).reshape(t, t, c, o)
-    return _square(products, g.T)
+    rows = [
+        jnp.einsum("tnc,tno->tco", *factors)
+        for factors in zip(_tiles(x, m, r, bt), _blocks(dy, m, a.T), strict=True)
+    ]
+    rows = lax.optimization_barrier(jnp.stack(_contract(g.T, rows)))
+    return jnp.stack(_contract(g.T, _apart(rows, 1)), 1)
 
 
 def _fold_kernel(kernel):
