@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from slider_jax.ops.fold import fold, unfold
+from slider_jax.ops.fold import fold
 
 # The points of Cook and Toom's interpolation, with infinity. Of all small ones these
 # round least (Barabasz et al. 2020).
@@ -66,112 +66,161 @@ def _both(transform, x, cut, row_axis, column_axis):
     return lax.optimization_barrier(_contract(transform, rows))
 
 
-def _tiles(x, m, r, transform):
-    """Overlapping tiles, transformed: [b, h, w, c] -> t times [t, b y x, c]."""
+# ------------------------------------------------------------ into products
+#
+# One way for each array, whichever of the three maps it is for. So what two of them
+# need, XLA computes once: a kernel and its image going forward and backward, the
+# gradient of the outputs for both other gradients.
+
+
+def _tiles(x, geometry, m, bt):
+    """An image, in overlapping tiles: [b, h, w, i] -> t times [t, b y x, c]."""
+    t, p = len(bt), geometry.padding
+    x = fold(jnp.pad(x, ((0, 0), (p, p), (p, p), (0, 0))), geometry.stride)
+    y, z = _count(geometry, m)
     b, h, w, c = x.shape
-    y, z = (-(-(n - r + 1) // m) for n in (h, w))
-    x = jnp.pad(x, ((0, 0), (0, y * m + r - 1 - h), (0, z * m + r - 1 - w), (0, 0)))
-    t = m + r - 1
+    x = jnp.pad(x, ((0, 0), (0, y * m + t - m - h), (0, z * m + t - m - w), (0, 0)))
 
     def windows(x, axis):
         reach = x.shape[axis] - t + 1
         return [lax.slice_in_dim(x, i, i + reach, m, axis) for i in range(t)]
 
-    rows = _both(transform, x, windows, 1, 2)
+    rows = _both(bt, x, windows, 1, 2)
     return [row.reshape(t, b * y * z, c) for row in rows]
 
 
-def _blocks(x, m, transform):
-    """The same of separate tiles: [b, y m, x m, c] -> t times [t, b y x, c]."""
-    b, h, w, c = x.shape
-    y, z = -(-h // m), -(-w // m)
-    x = jnp.pad(x, ((0, 0), (0, y * m - h), (0, z * m - w), (0, 0)))
-    x = x.reshape(b, y, m, z, m, c)
-    rows = _both(transform, x, _apart, 2, 4)
-    return [row.reshape(-1, b * y * z, c) for row in rows]
+def _blocks(dy, geometry, m, a):
+    """Outputs, in separate tiles of m x m: [b, h, w, o] -> t times [t, b y x, o]."""
+    y, z = _count(geometry, m)
+    b, h, w, o = dy.shape
+    dy = jnp.pad(dy, ((0, 0), (0, y * m - h), (0, z * m - w), (0, 0)))
+    rows = _both(a, dy.reshape(b, y, m, z, m, o), _apart, 2, 4)
+    return [row.reshape(-1, b * y * z, o) for row in rows]
 
 
-def _kernels(kernel, transform):
-    """[r, r, i, o] -> t times [t, i, o]."""
-    return _both(transform, kernel, _apart, 0, 1)
+def _kernels(kernel, geometry, g):
+    """[k, k, i, o] -> t times [t, c, o]."""
+    return _both(g, _fold_kernel(kernel, geometry.stride), _apart, 0, 1)
+
+
+def _count(geometry, m):
+    """Tiles along each axis."""
+    return [-(-n // m) for n in geometry.output]
 
 
 def _apart(x, axis):
     return jnp.unstack(x, axis=axis)
 
 
-def _correlate(x, kernel, m, turned=False):
-    """Stride 1, no padding. The `turned` kernel is flipped, and maps o to i.
+def _fold_kernel(kernel, by):
+    """[k, k, i, o] -> [k / by, k / by, by by i, o]."""
+    k, _, i, o = kernel.shape
+    kernel = kernel.reshape(k // by, by, k // by, by, i, o)
+    return kernel.transpose(0, 2, 1, 3, 4, 5).reshape(k // by, k // by, -1, o)
 
-    Its transform comes from G reversed, since to move a large kernel is slow.
-    """
-    r, (b, h, w, _) = kernel.shape[0], x.shape
-    a, g, bt = matrices(m, r)
-    t = m + r - 1
-    h, w = h - r + 1, w - r + 1
-    y, z = -(-h // m), -(-w // m)
-    kernels = _kernels(kernel, g[:, ::-1] if turned else g)
-    sum_over = "tno,tco->tnc" if turned else "tnc,tco->tno"
-    rows = [
-        jnp.einsum(sum_over, *factors).reshape(t, b, y, z, -1)
-        for factors in zip(_tiles(x, m, r, bt), kernels, strict=True)
-    ]
+
+def _unfold_kernel(kernel, by):
+    k, _, c, o = kernel.shape
+    kernel = kernel.reshape(k, k, by, by, c // by**2, o).transpose(0, 2, 1, 3, 4, 5)
+    return kernel.reshape(k * by, k * by, -1, o)
+
+
+# ------------------------------------------------------------ and out of them
+
+
+def _outputs(rows, geometry, m, a):
+    """t times [t, b y x, o] -> [b, h, w, o]."""
+    rows = _places(rows, geometry, m)
     rows = jnp.stack(_contract(a, rows), 3)  # [t, b, y, m, x, o]
     columns = jnp.unstack(lax.optimization_barrier(rows))
     image = jnp.stack(_contract(a, columns), 4)  # [b, y, m, x, m, o]
-    return image.reshape(b, y * m, z * m, -1)[:, :h, :w]
+    return _crop(image, geometry.output)
 
 
-def _correlate_kernel(x, dy, r, m):
-    """The gradient of `_correlate` to its kernel."""
-    a, g, bt = matrices(m, r)
-    rows = [
-        jnp.einsum("tnc,tno->tco", *factors)
-        for factors in zip(_tiles(x, m, r, bt), _blocks(dy, m, a.T), strict=True)
-    ]
-    rows = lax.optimization_barrier(jnp.stack(_contract(g.T, rows)))
-    return jnp.stack(_contract(g.T, _apart(rows, 1)), 1)
+def _image_of(rows, geometry, m, b):
+    """What tiles say of an image, summed where they overlap: [b, h, w, i]."""
+    rows = _places(rows, geometry, m)
+    rows = jnp.stack(_overlap(rows, geometry, m, b, 2), 3)  # [t, b, y, s m, x, s i]
+    columns = jnp.unstack(lax.optimization_barrier(rows))
+    image = jnp.stack(_overlap(columns, geometry, m, b, 3), 4)
+    return _crop(image, geometry.size)
 
 
-def _fold_kernel(kernel):
-    """[4, 4, i, o] -> [2, 2, 4i, o]."""
-    i, o = kernel.shape[2:]
-    kernel = kernel.reshape(2, 2, 2, 2, i, o).transpose(0, 2, 1, 3, 4, 5)
-    return kernel.reshape(2, 2, 4 * i, o)
+def _overlap(parts, geometry, m, b, axis):
+    """The pixels between the first lines of neighbouring tiles, one after another.
+
+    A pixel of remainder r by the stride is in the channels of the line (r + padding) %
+    stride of folded pixels; where tiles overlap, `axis` counts them.
+    """
+    pixels = []
+    for remainder in range(geometry.stride):
+        first, line = divmod(remainder + geometry.padding, geometry.stride)
+        mine = [jnp.split(part, geometry.stride, -1)[line] for part in parts]
+        lines = _contract(b, mine)
+        pixels.append(
+            [
+                sum(
+                    _shift(lines[near], step, axis)
+                    for near, step in ((q, 0), (q + m, 1), (q - m, -1))
+                    if 0 <= near < len(lines)
+                )
+                for q in range(first, first + m)
+            ]
+        )
+    return [pixel for line in zip(*pixels, strict=True) for pixel in line]
 
 
-def _unfold_kernel(kernel):
-    c, o = kernel.shape[2:]
-    kernel = kernel.reshape(2, 2, 2, 2, c // 4, o).transpose(0, 2, 1, 3, 4, 5)
-    return kernel.reshape(4, 4, c // 4, o)
+def _shift(x, step, axis):
+    """What the tile `step` before says; tiles that are not there say nothing."""
+    edges = [(0, 0, 0)] * x.ndim
+    edges[axis] = (step, -step, 0)
+    return lax.pad(x, jnp.zeros((), x.dtype), edges) if step else x
 
 
-def _pad(x, n):
-    return jnp.pad(x, ((0, 0), (n, n), (n, n), (0, 0)))
+def _kernel_of(rows, geometry, g):
+    rows = lax.optimization_barrier(jnp.stack(_contract(g, rows)))
+    kernel = jnp.stack(_contract(g, _apart(rows, 1)), 1)
+    return _unfold_kernel(kernel, geometry.stride)
+
+
+def _places(rows, geometry, m):
+    y, z = _count(geometry, m)
+    return [row.reshape(row.shape[0], -1, y, z, row.shape[2]) for row in rows]
+
+
+def _crop(image, size):
+    """[b, y, n, x, n, c] -> [b, h, w, c]."""
+    b, y, n, z, _, c = image.shape
+    return image.reshape(b, y * n, z * n, c)[:, : size[0], : size[1]]
+
+
+# ------------------------------------------------------------ the three maps
+
+
+def _products(sum_over, left, right):
+    return [jnp.einsum(sum_over, *pair) for pair in zip(left, right, strict=True)]
 
 
 def _forward(geometry, x, kernel, m):
-    x = _pad(x, geometry.padding)
-    if geometry.stride == 2:
-        x, kernel = fold(x, 2), _fold_kernel(kernel)
-    return _correlate(x, kernel, m)
+    a, g, bt = _matrices_for(geometry, m)
+    tiles, kernels = _tiles(x, geometry, m, bt), _kernels(kernel, geometry, g)
+    return _outputs(_products("tnc,tco->tno", tiles, kernels), geometry, m, a)
 
 
 def _image(geometry, dy, kernel, m):
-    if geometry.stride == 1:
-        around = geometry.kernel - 1 - geometry.padding
-        return _correlate(_pad(dy, around), kernel, m, turned=True)
-    padded = _correlate(_pad(dy, 1), _fold_kernel(kernel), m, turned=True)
-    padded = unfold(padded, 2)
-    p, (h, w) = geometry.padding, geometry.size
-    return padded[:, p : p + h, p : p + w]
+    a, g, bt = _matrices_for(geometry, m)
+    blocks, kernels = _blocks(dy, geometry, m, a.T), _kernels(kernel, geometry, g)
+    return _image_of(_products("tno,tco->tnc", blocks, kernels), geometry, m, bt.T)
 
 
 def _kernel(geometry, x, dy, m):
-    x = _pad(x, geometry.padding)
-    if geometry.stride == 2:
-        return _unfold_kernel(_correlate_kernel(fold(x, 2), dy, 2, m))
-    return _correlate_kernel(x, dy, geometry.kernel, m)
+    a, g, bt = _matrices_for(geometry, m)
+    tiles, blocks = _tiles(x, geometry, m, bt), _blocks(dy, geometry, m, a.T)
+    return _kernel_of(_products("tnc,tno->tco", tiles, blocks), geometry, g.T)
+
+
+def _matrices_for(geometry, m):
+    return matrices(m, geometry.kernel // geometry.stride)
 
 
 MAPS = {"forward": _forward, "image": _image, "kernel": _kernel}
