@@ -17,6 +17,8 @@ import numpy as np
 from flax import traverse_util
 
 from slider_jax import files
+from slider_jax.nets.layers import without
+from slider_jax.ops import unseen
 
 State = Mapping[str, np.ndarray]
 
@@ -198,7 +200,20 @@ def convert(state: State, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
         params[ours] = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
     if kind == "ganimation-generator":
         params["heads/mask"] = -params["heads/mask"]
+    if kind.endswith("critic"):
+        for name, kernel in params.items():
+            if kernel.ndim == 4 and not name.startswith("parameters"):
+                params[name] = _seen(name, kernel, fields)
     return {"params": traverse_util.unflatten_dict(params, sep="/")}, fields
+
+
+def _seen(name, kernel, fields):
+    """The taps that our layers have (nets/layers.py): the others meet only padding."""
+    layer, _, number = name.split("/")[0].partition("_")
+    stride, layers = (2, int(number)) if layer == "down" else (1, fields["depth"])
+    size = fields["size"] >> layers
+    how = dict(kernel=kernel.shape[0], stride=stride, padding=1)
+    return without(unseen((size, size), **how), kernel)
 
 
 def save(

@@ -50,11 +50,15 @@ def test_ganimations_generator_whose_mask_is_the_other_way(blocks, down):
     np.testing.assert_allclose(ours, twins.from_torch(theirs), atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [32, 8])
 @pytest.mark.parametrize("kind", ["stargan-critic", "ganimation-critic"])
-def test_both_critics(kind):
-    network = twins.scrambled(twins.Critic(5, width=8, depth=3, size=32))
+def test_both_critics(kind, size):
+    """The small one's last kernels are wider than what they look at."""
+    network = twins.scrambled(twins.Critic(5, width=8, depth=3, size=size))
     params, fields = imported(network, kind)
-    image = draw(2, 32, 32, 3)
+    wide = lambda name: params["params"][name]["kernel"].shape[0]
+    assert (wide("down_2"), wide("score")) == ((4, 3) if size == 32 else (2, 1))
+    image = draw(2, size, size, 3)
     ours = quick(Critic(**fields).apply)(params, image)
     for a, b in zip(ours, network(twins.to_torch(image)), strict=True):
         np.testing.assert_allclose(a, b.detach(), atol=1e-4)

@@ -8,6 +8,7 @@ either come by the same transposition.
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from slider_jax import ops
@@ -30,8 +31,20 @@ def _bias_init(init, fan_in):
     )
 
 
+def without(
+    rings: int, kernel: Float[Array, "k k i o"] | Float[np.ndarray, "k k i o"]
+) -> Float[Array, "n n i o"] | Float[np.ndarray, "n n i o"]:
+    """The inner taps."""
+    inner = slice(rings, kernel.shape[0] - rings)
+    return kernel[inner, inner]
+
+
 class Convolution(nn.Module):
-    """Zeros around the image; never reflected (dossier 0.3, rule 8)."""
+    """Zeros around the image; never reflected (dossier 0.3, rule 8).
+
+    The kernel has no taps that meet nothing but those zeros: a critic's last layer is
+    wider than its image, and of all it has most weights.
+    """
 
     features: int
     kernel: int
@@ -44,9 +57,15 @@ class Convolution(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b y x o"]:
         shape = (self.kernel, self.kernel, x.shape[3], self.features)
-        kernel = self.param("kernel", INITS[self.initial], shape).astype(self.dtype)
-        x = x.astype(self.dtype)
-        x = ops.convolution(x, kernel, stride=self.stride, padding=self.padding)
+        how = dict(stride=self.stride, padding=self.padding)
+        rings = ops.unseen(x.shape[1:3], kernel=self.kernel, **how)
+        how["padding"] -= rings
+
+        def init(key):
+            return without(rings, INITS[self.initial](key, shape))
+
+        kernel = self.param("kernel", init).astype(self.dtype)
+        x = ops.convolution(x.astype(self.dtype), kernel, **how)
         if self.use_bias:
             fan_in = shape[0] * shape[1] * shape[2]
             bias = self.param("bias", _bias_init(self.initial, fan_in), shape[3:])

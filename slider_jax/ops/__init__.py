@@ -8,7 +8,7 @@ from slider_jax.ops.condition import condition_convolution
 from slider_jax.ops.convolution import convolution, transposed_convolution
 from slider_jax.ops.fold import fold, unfold
 from slider_jax.ops.norm import instance_norm
-from slider_jax.ops.rule import STYLES, style, using
+from slider_jax.ops.rule import STYLES, style, unseen, using
 
 __all__ = [
     "STYLES",
@@ -19,5 +19,6 @@ __all__ = [
     "style",
     "transposed_convolution",
     "unfold",
+    "unseen",
     "using",
 ]

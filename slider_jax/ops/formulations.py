@@ -67,23 +67,9 @@ def _rows_forward(geometry, x, kernel):
 # ------------------------------------------------------------ one matrix product
 
 
-def _live(geometry):
-    """For each axis, the first and last + 1 tap that ever meets the image.
-
-    On tiny images most of a kernel sees only padding.
-    """
-    return [
-        (
-            max(0, geometry.padding - (outputs - 1) * geometry.stride),
-            min(geometry.kernel, geometry.padding + n),
-        )
-        for n, outputs in zip(geometry.size, geometry.output, strict=True)
-    ]
-
-
 def _taps(geometry, x, axis):
     """The image as each live tap sees it. Rows and columns are `axis`, `axis + 1`."""
-    live, s = _live(geometry), geometry.stride
+    live, s = geometry.live, geometry.stride
     edges = [(0, 0, 0)] * x.ndim
     for i, (n, outputs, (first, last)) in enumerate(
         zip(geometry.size, geometry.output, live, strict=True)
@@ -101,7 +87,7 @@ def _taps(geometry, x, axis):
 
 
 def _trim(geometry, kernel):
-    (top, bottom), (left, right) = _live(geometry)
+    (top, bottom), (left, right) = geometry.live
     return kernel[top:bottom, left:right]
 
 
@@ -115,7 +101,7 @@ def _product_kernel(geometry, x, dy):
     channels, features = x.shape[3], dy.shape[3]
     taps = _taps(geometry, x.transpose(3, 0, 1, 2), 2)
     patches = jnp.stack([tap.reshape(channels, -1) for tap in taps])
-    (top, bottom), (left, right) = _live(geometry)
+    (top, bottom), (left, right) = geometry.live
     k = geometry.kernel
     trimmed = (
         patches.reshape(-1, patches.shape[2]) @ dy.reshape(-1, features)
@@ -141,7 +127,7 @@ def _product_image(geometry, dy, kernel):
 
     def hear(axis, remainder):
         """(tap, zeros before, zeros after) that a remainder's pixels hear."""
-        first, last = _live(geometry)[axis]
+        first, last = geometry.live[axis]
         for tap in range(last - first):
             shift, rest = divmod(remainder + geometry.padding - first - tap, s)
             if not rest:

@@ -40,6 +40,26 @@ class Geometry(NamedTuple):
         )
         return h, w
 
+    @property
+    def live(self) -> list[tuple[int, int]]:
+        """For each axis, the first and last + 1 tap that ever meets the image.
+
+        On tiny images most of a kernel sees only padding.
+        """
+        return [
+            (
+                max(0, self.padding - (outputs - 1) * self.stride),
+                min(self.kernel, self.padding + n),
+            )
+            for n, outputs in zip(self.size, self.output, strict=True)
+        ]
+
+
+def unseen(size: tuple[int, int], *, kernel: int, stride: int, padding: int) -> int:
+    """How many rings of a kernel's taps meet nothing but padding."""
+    live = Geometry(size, kernel, stride, padding, "plain").live
+    return min(min(first, kernel - last) for first, last in live)
+
 
 @contextlib.contextmanager
 def using(style: str) -> Iterator[None]:
