@@ -78,9 +78,10 @@ def train(
     threads: int | None = None,
     turns: int = 9,
     styles: bool = False,
+    only: str | None = None,
     as_json: bool = False,
 ) -> None:
-    """Prints a table, or JSON with every single time.
+    """Prints a table, or JSON with every single time; `only` are names with semicolons.
 
     Left out, sizes are those of performance's goals: 64 px, width 32 and batch 8 on a
     CPU (128 px: 64 and 4); 128 px, width 64, batch 16 and then 64 on a GPU.
@@ -92,10 +93,11 @@ def train(
         raise ValueError(f"--size is {size}; choose from {SIZES}.")
     width = width or min(64, size // 2)
     batches = [512 // size] if on_cpu else [16, 64]
+    some = _named(only, contenders(backend, styles=styles))
     for b in [batch] if batch else batches:
         setting = Setting(size, width, b)
         with cores(threads) as count:
-            found = compete(setting, contenders(backend, styles=styles), turns=turns)
+            found = compete(setting, some, turns=turns)
         found |= dict(backend=backend, threads=count)
         print(json.dumps(found) if as_json else table(found))
 
@@ -139,6 +141,16 @@ def contenders(backend: str, *, styles: bool = False) -> list[Contender]:
     return some + (rivals if importlib.util.find_spec("torch") else [])
 
 
+def _named(only, some):
+    """Those of the names, in our order."""
+    if only is None:
+        return some
+    names, known = re.split(r"\s*;\s*", only.strip()), [c.name for c in some]
+    if unknown := sorted({*names} - {*known}):
+        raise ValueError(f"--only has {unknown[0]!r}; choose from {'; '.join(known)}.")
+    return [contender for contender in some if contender.name in names]
+
+
 def compete(setting: Setting, some: list[Contender], *, turns: int) -> dict[str, Any]:
     """Everything measured, as plain values; times in seconds, memory in bytes."""
     with contextlib.ExitStack() as stack:
@@ -154,8 +166,7 @@ def compete(setting: Setting, some: list[Contender], *, turns: int) -> dict[str,
             first = turn % len(names)
             for name in names[first:] + names[:first]:
                 for task in facts[name]["tasks"]:
-                    pipes[name].send(task)
-                    wall, cpu = _receive(name, pipes[name])
+                    wall, cpu = _receive(name, pipes[name], task)
                     facts[name][task]["wall"].append(wall)
                     facts[name][task]["cpu"].append(cpu)
     return dict(setting=dataclasses.asdict(setting), contenders=facts)
@@ -210,10 +221,13 @@ def _worker(setting: Setting, contender: Contender) -> Iterator[Any]:
         process.join()
 
 
-def _receive(name, pipe):
+def _receive(name, pipe, task=None):
+    """What a worker says, by itself or after a task."""
     try:
+        if task:
+            pipe.send(task)
         return pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionError):  # the second if it was killed meanwhile
         raise ValueError(
             f"{name} stopped; what it said is above. If it said nothing, memory ran "
             "out: take a smaller --batch."

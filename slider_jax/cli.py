@@ -242,6 +242,9 @@ def bench_train(
     styles: Annotated[
         bool, typer.Option("--styles", help="Our other ways to convolve, too.")
     ] = False,
+    only: Annotated[
+        str | None, typer.Option(help="Names of the table's rows, with semicolons.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Seconds and memory of a training step, beside PyTorch where it is installed."""
@@ -254,6 +257,7 @@ def bench_train(
         threads=threads,
         turns=turns,
         styles=styles,
+        only=only,
         as_json=as_json,
     )
 

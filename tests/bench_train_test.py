@@ -219,13 +219,18 @@ def test_without_pytorch_there_are_only_our_rows_and_a_sentence(play, monkeypatc
 def test_a_worker_that_dies_is_named():
     near, far = multiprocessing.Pipe()
     far.close()
-    with pytest.raises(ValueError, match="PyTorch eager stopped"):
-        bench_train._receive("PyTorch eager", near)
+    for task in (None, "round"):  # while it prepares, and while others play
+        with pytest.raises(ValueError, match="PyTorch eager stopped"):
+            bench_train._receive("PyTorch eager", near, task)
 
 
 @pytest.mark.parametrize(
     "options, words",
-    [(dict(size=100), "--size is 100"), (dict(threads=1000), "--threads is 1000")],
+    [
+        (dict(size=100), "--size is 100"),
+        (dict(threads=1000), "--threads is 1000"),
+        (dict(only="ours; mine"), "--only has 'mine'; choose from ours; ours, scanned"),
+    ],
 )
 def test_what_cannot_be_measured_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
@@ -241,6 +246,13 @@ def test_contenders_have_names_of_their_own_and_known_options(backend):
     for contender in some:
         if contender.module == "bench_jax":
             assert contender.options.keys() <= ours.keys()
+
+
+def test_some_contenders_can_play_without_the_others():
+    some = bench_train.contenders("cpu")
+    names = [c.name for c in bench_train._named("ours, scanned; ours", some)]
+    assert names == ["ours", "ours, scanned"]
+    assert bench_train._named(None, some) == some
 
 
 @pytest.mark.slow
