@@ -4,7 +4,7 @@ Equation numbers are those of SliderGAN (Ververas and Zafeiriou 2020), C is the 
 map of scores. Where the paper can be read in two ways, the docstring says how we do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -168,6 +168,20 @@ def paired_distance(
 ) -> PerExample:
     """Eq. 10 where there is a ground truth, zero elsewhere."""
     return paired * distance(fake, target)
+
+
+def feature_distance(
+    layers: Sequence[Sequence[Float[Array, "b _ _ _"]]],
+    paired: Bool[Array, "b"],
+) -> PerExample:
+    """Σ|f - g| / Σ|g|, the mean over layers: pairs of what edit and truth become there.
+
+    Where pixels leave a choice their median is a blur, and a network that reads
+    expressions tells a blur from teeth. Zero where there is no ground truth.
+    """
+    total = lambda x: jnp.abs(x).sum(axis=(1, 2, 3))
+    parts = [total(f - g) / (total(g) + TINY) for f, g in layers]
+    return paired * sum(parts) / len(parts)
 
 
 def identity_distance(a: Float[Array, "b d"], b: Float[Array, "b d"]) -> PerExample:

@@ -139,6 +139,7 @@ def make_step(
             last = jax.tree.map(lambda x: x[-1], batches)
             losses_fn = system.generator_losses
             if critic is None:
+                losses_fn = getattr(system, "painting_losses", losses_fn)
                 losses_fn = _those(generator, losses_fn)
             state, its = update(
                 "generator", losses_fn, generator, state, last, generator_key

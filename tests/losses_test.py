@@ -160,6 +160,14 @@ def test_without_a_ground_truth_the_paired_distance_is_zero():
     np.testing.assert_allclose(distance, [3.0, 0.0])
 
 
+def test_feature_distance_is_a_share_of_each_layer():
+    """A tenth and a half of them, whatever their size; nothing without a truth."""
+    truth = jnp.asarray(np.random.default_rng(4).normal(size=(2, 4, 4, 3)))
+    layers = [(0.9 * truth, truth), (75 * truth, 50 * truth)]
+    found = losses.feature_distance(layers, jnp.array([True, False]))
+    np.testing.assert_allclose(found, [0.3, 0.0], rtol=1e-6)
+
+
 def test_identity_distance_sees_directions_only():
     a = jnp.array([[3.0, 4.0], [1.0, 0.0], [1.0, 0.0]])
     b = jnp.array([[6.0, 8.0], [0.0, 5.0], [-2.0, 0.0]])

@@ -28,6 +28,7 @@ WEIGHTS = {
         attention=0.3,
     ),
 }
+WEIGHTS["painting"] = WEIGHTS["generator"] | dict(likeness=0.5)  # the critic rests
 LITERAL = dict(penalty_at="fake", penalty_on="sigma")  # eq. 6 as printed
 GAMES = [{"adversarial": mode} for mode in losses.ADVERSARIAL] + [
     {"relative_to": "position"},
@@ -42,8 +43,16 @@ PENALTIES = [{"penalty_at": place} for place in slidergan.PENALTY_POINTS[1:]] + 
 ]
 
 
-PLAYERS = {"critic": GAMES + PENALTIES, "generator": [*GAMES, {"warped": True}]}
+PLAYERS = {
+    "critic": GAMES + PENALTIES,
+    "generator": [*GAMES, {"warped": True}],
+    "painting": [{"warped": True}, {"critic_kind": "patchgan70"}],
+}
 CASES = [(player, choice) for player in PLAYERS for choice in PLAYERS[player]]
+
+
+def learner(player):
+    return "critic" if player == "critic" else "generator"
 
 
 def named(choice):
@@ -79,11 +88,12 @@ def ours(scene):
 
         def objective(mine):
             losses_fn = getattr(system, f"{player}_losses")
-            terms = losses_fn(params | {player: mine}, batch, keys, jnp.mean)
+            players = params | {learner(player): mine}
+            terms = losses_fn(players, batch, keys, jnp.mean)
             means = {name: terms[name].mean() for name in WEIGHTS[player]}
             return step.weighted_sum(WEIGHTS[player], means), means
 
-        return jax.grad(objective, has_aux=True)(params[player])
+        return jax.grad(objective, has_aux=True)(params[learner(player)])
 
     def run(player):
         def every(params, batch, keys):
@@ -123,11 +133,11 @@ def test_what_a_player_minimises_is_what_it_does_in_pytorch(
     if player == "critic":
         theirs = twin.critic_losses(b, tensor(jax.vmap(jax.random.uniform)(keys)))
     else:
-        theirs = twin.generator_losses(b)
+        theirs = getattr(twin, f"{player}_losses")(b)
     for term, value in means.items():
         expected = theirs[term].detach().numpy()
         np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-6, err_msg=term)
-    leaves = getattr(twin, player)
+    leaves = getattr(twin, learner(player))
     total = sum(weight * theirs[term] for term, weight in WEIGHTS[player].items())
     gradient = torch.autograd.grad(total, leaves.values(), materialize_grads=True)
     expected = to_ours(dict(zip(leaves, gradient, strict=True)))

@@ -71,20 +71,24 @@ def moved(image, flow):
     return F.grid_sample(image, places.permute(0, 2, 3, 1), **how)
 
 
-def critic(p, x, *, depth):
-    """Map of scores, parameters."""
+def critic(p, x, *, depth, seen=None):
+    """Map of scores, parameters; the features of each layer go into `seen`."""
     for i in range(depth):
         x = F.conv2d(x, p[f"down_{i}/kernel"], p[f"down_{i}/bias"], 2, 1)
         x = F.leaky_relu(x, 0.01)
+        if seen is not None:
+            seen.append(x)
     score = F.conv2d(x, p["score/kernel"], padding=1)[:, 0]
     return score, F.conv2d(x, p["parameters/kernel"])[:, :, 0, 0]
 
 
-def patchgan70(p, x):
+def patchgan70(p, x, seen=None):
     """The critic of pix2pix without its norms; parameters from the mean feature."""
     for i, stride in enumerate((2, 2, 2, 1)):
         x = F.conv2d(x, p[f"layer_{i}/kernel"], p[f"layer_{i}/bias"], stride, 1)
         x = F.leaky_relu(x, 0.2)
+        if seen is not None:
+            seen.append(x)
     score = F.conv2d(x, p["score/kernel"], p["score/bias"], padding=1)[:, 0]
     head = p["parameters/kernel"][:, :, 0, 0]
     return score, F.linear(x.mean((2, 3)), head, p["parameters/bias"])
@@ -131,11 +135,12 @@ class Twin:
         colour, mask, base = generator(self.generator, image, expression, blocks=blocks)
         return mask * colour + (1 - mask) * image, colour, mask, base
 
-    def judge(self, image):
+    def judge(self, image, seen=None):
         if self.model.get("critic_kind") == "patchgan70":
-            score, expression = patchgan70(self.critic, image)
+            score, expression = patchgan70(self.critic, image, seen)
         else:
-            score, expression = critic(self.critic, image, depth=self.model["depth"])
+            depth = self.model["depth"]
+            score, expression = critic(self.critic, image, depth=depth, seen=seen)
         bounded = self.model.get("bounded")
         return score, torch.tanh(expression) if bounded else expression
 
@@ -195,6 +200,16 @@ class Twin:
             attention=mask.mean() + back_mask.mean(),
             mask_entropy=entropy.detach(),
         )
+
+    def painting_losses(self, b):
+        fake, *_ = self.edit(b.image, b.target_expression)
+        ours, truths = [], []
+        self.judge(fake, ours)
+        self.judge(b.target, truths)
+        size = lambda x: x.abs().sum((1, 2, 3))
+        shares = [size(f - g) / size(g) for f, g in zip(ours, truths, strict=True)]
+        likeness = (b.paired * torch.stack(shares).mean(0)).mean()
+        return self.generator_losses(b) | dict(likeness=likeness)
 
     def critic_update(self, b, t):
         return self._update(self.adam_d, "critic", self.critic_losses(b, t))

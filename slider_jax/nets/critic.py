@@ -14,7 +14,8 @@ class Critic(nn.Module):
     Every layer halves the image (after `fold`, see nets/generator.py) and doubles the
     channels; the last feature map, `size / fold / 2**depth` wide, feeds both heads. No
     norm: the gradient penalty is a matter of one example. Scores are unbounded,
-    parameters too unless `bounded`; both are float32 whatever `dtype`.
+    parameters too unless `bounded`; both are float32 whatever `dtype`. Who asks for
+    "intermediates" gets the features of every layer.
     """
 
     parameters: int = 30
@@ -37,6 +38,7 @@ class Critic(nn.Module):
                 self.width << i, 4, 2, 1, use_bias=True, **kind, name=f"down_{i}"
             )
             x = nn.leaky_relu(layer(x))
+            self.sow("intermediates", f"features_{i}", x)
         score = Convolution(1, 3, 1, 1, **kind, name="score")(x)
         whole = self.size // self.fold >> self.depth
         parameters = Convolution(self.parameters, whole, **kind, name="parameters")(x)

@@ -33,6 +33,7 @@ class PatchGan70(nn.Module):
                 self.width << i, 4, stride, 1, **kind, name=f"layer_{i}"
             )
             x = nn.leaky_relu(layer(x), 0.2)
+            self.sow("intermediates", f"features_{i}", x)
         score = Convolution(1, 4, 1, 1, **kind, name="score")(x)
         mean = x.mean(axis=(1, 2), keepdims=True)
         parameters = Convolution(self.parameters, 1, **kind, name="parameters")(mean)

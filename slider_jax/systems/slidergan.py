@@ -122,6 +122,18 @@ class System:
         keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
         `moved` asks the same of the photo that the flow moves, before any paint.
         """
+        return self._generator_losses(params, batch, batch_mean)[0]
+
+    def painting_losses(self, params, batch, keys, batch_mean):
+        """While the critic rests: `likeness` is what it sees in edit and truth."""
+        terms, fake = self._generator_losses(params, batch, batch_mean)
+        faces = jnp.concatenate([fake, batch.target])
+        _, seen = self.critic.apply(params["critic"], faces, mutable="intermediates")
+        layers = [jnp.split(features, 2) for features in jax.tree.leaves(seen)]
+        return terms | {"likeness": losses.feature_distance(layers, batch.paired)}
+
+    def _generator_losses(self, params, batch, batch_mean):
+        """By name; and the edits."""
         paint = functools.partial(self.generator.apply, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
         made = paint(batch.image, batch.target_expression)
@@ -153,7 +165,7 @@ class System:
                 params["identity"](jnp.concatenate([fake, batch.image])), 2
             )
             terms["identity"] = losses.identity_distance(a, b)
-        return terms
+        return terms, fake
 
     def _penalty(self, scores, real, fake, keys):
         sigma = lambda image: jax.nn.sigmoid(scores(image))
