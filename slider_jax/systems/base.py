@@ -20,7 +20,9 @@ class System(Protocol):
     that looks at the whole batch asks `batch_mean`, which knows all devices.
 
     A critic that can learn from true faces alone, while the generator rests, has
-    `reading_losses` too, with the arguments of `critic_losses`.
+    `reading_losses` too, with the arguments of `critic_losses`. Where the generator has
+    more to learn from while the critic rests, that is in `painting_losses`, beside all
+    of `generator_losses`.
     """
 
     def init(self, key: Key[Array, ""], batch: Batch) -> Params:
