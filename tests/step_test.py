@@ -157,6 +157,24 @@ def test_a_generator_alone_pays_for_no_loss_but_its_own():
     assert_close(after.params["generator"], other.params["generator"], rtol=1e-6)
 
 
+def test_while_the_critic_rests_there_can_be_more_to_learn_from():
+    class Painter(SmallSystem):
+        def painting_losses(self, *inputs):
+            losses = self.generator_losses(*inputs)
+            return losses | {"twice": 2 * losses["paired"]}
+
+    before, rounds = first_state(), batches(1, 2)
+    of = jax.jit(step.make_step(Painter(), sgd()))
+    alone = lambda weights: {"critic": None, "generator": weights}
+    found, other = (
+        of(before, rounds, alone(weights))[0].params["generator"]
+        for weights in ({"twice": 1.0}, {"paired": 2.0})
+    )
+    assert_close(found, other, rtol=1e-6)
+    with pytest.raises(ValueError, match="twice"):
+        of(before, rounds, WEIGHTS | {"generator": {"twice": 1.0}})
+
+
 def test_a_system_whose_critic_cannot_read_alone_says_so():
     class Tint:
         critic_losses = generator_losses = None
