@@ -151,13 +151,16 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         # Squared, the truth teaches means: soft mouths with violet rims.
         config.model.distance = "absolute"
         # No game, which made pictures worse at 128 px: the truth has what they need, at
-        # half the price. And the critic, at rest, lends its eyes: what it sees in an
-        # edit shall be what it sees in the truth.
+        # half the price. The critic, at rest, lends its eyes: what it sees in an edit
+        # shall be what it sees in the truth. Last, it asks for expressions too.
         truth = dict(paired=500.0, colour=250.0, moved=250.0, likeness=50.0)
         painting = phase("paired", 0, dict(expression=0.0), truth)
-        painting.name = "painting"
-        config.phases = (config.phases[0], painting)
-        for p, steps in zip(config.phases, (100000, 30000), strict=True):
+        asking = phase(
+            "paired", 0, dict(expression=0.0), truth | dict(expression=300.0)
+        )
+        painting.name, asking.name = "painting", "asking"
+        config.phases = (config.phases[0], painting, asking)
+        for p, steps in zip(config.phases, (100000, 30000, 5000), strict=True):
             p.steps = steps
         config.every = dict(log=100, samples=1000, checkpoint=1000)
     if "tiny" in asked:  # for tests

@@ -217,10 +217,11 @@ def test_variants_go_together(get_config):
 def test_the_default_learns_without_a_game(get_config):
     """First the critic alone, then the generator; what needs a game is refused."""
     config = get_config("default")
-    assert [phase.name for phase in config.phases] == ["reading", "painting"]
-    read, paint = (prepare.weights_of(config, number) for number in range(2))
-    assert read["generator"] is paint["critic"] is None
+    assert [phase.name for phase in config.phases] == ["reading", "painting", "asking"]
+    read, paint, ask = (prepare.weights_of(config, number) for number in range(3))
+    assert read["generator"] is paint["critic"] is ask["critic"] is None
     assert paint["generator"].keys() == {"paired", "colour", "moved", "likeness"}
+    assert ask["generator"].keys() == paint["generator"].keys() | {"expression"}
     with pytest.raises(ValueError, match="`:default` plays no game"):
         get_config("default,wgp")
 
