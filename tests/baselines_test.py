@@ -219,8 +219,10 @@ def test_every_config_weighs_the_losses_of_its_system(name, monkeypatch):
         weights = prepare.weights_of(config, number)
         alone = None in weights.values()
         for player in [p for p in step.PLAYERS if weights[p]]:
-            reads = alone and player == "critic"
-            losses_fn = getattr(system, f"{'reading' if reads else player}_losses")
+            by_itself = dict(critic="reading", generator="painting")[player]
+            losses_fn = getattr(system, f"{player}_losses")
+            if alone:
+                losses_fn = getattr(system, f"{by_itself}_losses", losses_fn)
             terms = jax.eval_shape(
                 lambda *a, f=losses_fn: f(*a, jnp.mean), params, b, keys
             )
