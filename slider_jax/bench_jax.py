@@ -83,14 +83,10 @@ def only(player: str, setting: Setting, dtype: str = "float32") -> Callable:
     )
 
 
-def facts(
-    setting: Setting, *, unroll: bool = True, dtype: str = "float32", **_: Any
-) -> dict[str, Any]:
+def facts(setting: Setting, *, dtype: str = "float32", **_: Any) -> dict[str, Any]:
     """Work of a round in FLOP, and GFLOP/s of large matrix products, by library."""
     device = jax.devices()[0]
-    found = dict(device=device.device_kind, dtype=dtype)
-    if unroll:  # one of us is enough to say it
-        found["flops"] = flops(setting)
+    found = dict(device=device.device_kind, dtype=dtype, flops=flops(setting))
     rows = 2048 if device.platform == "cpu" else 8192
     matrix = np.random.default_rng(0).standard_normal((rows, rows), np.float32)
     ours = jnp.asarray(matrix, dtype)

@@ -148,6 +148,8 @@ def _named(only, some):
     names, known = re.split(r"\s*;\s*", only.strip()), [c.name for c in some]
     if unknown := sorted({*names} - {*known}):
         raise ValueError(f"--only has {unknown[0]!r}; choose from {'; '.join(known)}.")
+    if all(name.startswith(RIVAL) for name in names):
+        raise ValueError("--only has none of ours to compare with: add 'ours'.")
     return [contender for contender in some if contender.name in names]
 
 
@@ -216,7 +218,8 @@ def _worker(setting: Setting, contender: Contender) -> Iterator[Any]:
     try:
         yield pipe
     finally:
-        pipe.close()
+        pipe.close()  # which ends it, unless it is at work
+        process.join(3)
         process.terminate()
         process.join()
 

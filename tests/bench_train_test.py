@@ -230,6 +230,7 @@ def test_a_worker_that_dies_is_named():
         (dict(size=100), "--size is 100"),
         (dict(threads=1000), "--threads is 1000"),
         (dict(only="ours; mine"), "--only has 'mine'; choose from ours; ours, scanned"),
+        (dict(only="PyTorch eager"), "--only has none of ours to compare with"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(options, words):
