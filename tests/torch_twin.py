@@ -198,6 +198,7 @@ class Twin:
             colour=(b.paired * l1(colour, b.target)).mean(),
             moved=(b.paired * l1(base, b.target)).mean(),
             attention=mask.mean() + back_mask.mean(),
+            mask=mask.mean(),
             mask_entropy=entropy.detach(),
         )
 

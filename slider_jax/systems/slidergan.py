@@ -116,7 +116,7 @@ class System:
         return {"expression": losses.expression_error(read, batch.expression)}
 
     def generator_losses(self, params, batch, keys, batch_mean):
-        """Eq. 13, term by term, and terms of our own: colour, moved, mask_entropy.
+        """Eq. 13, term by term, and our own: colour, moved, mask, mask_entropy.
 
         Where the mask is shut, nothing teaches the colours below it, and bad colours
         keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
@@ -158,6 +158,7 @@ class System:
                 moved(batch.image, made.flow) if self.warped else batch.image
             ),
             "attention": losses.attention(made.mask, unmade.mask),
+            "mask": made.mask.mean(axis=(1, 2, 3)),
             "mask_entropy": losses.mask_entropy(made.mask),
         }
         if "identity" in params:
