@@ -116,7 +116,7 @@ class System:
         return {"expression": losses.expression_error(read, batch.expression)}
 
     def generator_losses(self, params, batch, keys, batch_mean):
-        """Eq. 13, term by term, and our own: colour, moved, mask, mask_entropy.
+        """Eq. 13, term by term, and terms of our own: colour, moved, mask_entropy.
 
         Where the mask is shut, nothing teaches the colours below it, and bad colours
         keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
@@ -125,15 +125,21 @@ class System:
         return self._generator_losses(params, batch, batch_mean)[0]
 
     def painting_losses(self, params, batch, keys, batch_mean):
-        """While the critic rests: `likeness` is what it sees in edit and truth."""
-        terms, fake = self._generator_losses(params, batch, batch_mean)
+        """While the critic rests: `likeness` is what it sees in edit and truth.
+
+        `mask` is the mean of the edit's mask, without the way back of `attention`.
+        """
+        terms, fake, mask = self._generator_losses(params, batch, batch_mean)
         faces = jnp.concatenate([fake, batch.target])
         _, seen = self.critic.apply(params["critic"], faces, mutable="intermediates")
         layers = [jnp.split(features, 2) for features in jax.tree.leaves(seen)]
-        return terms | {"likeness": losses.feature_distance(layers, batch.paired)}
+        return terms | {
+            "likeness": losses.feature_distance(layers, batch.paired),
+            "mask": mask.mean(axis=(1, 2, 3)),
+        }
 
     def _generator_losses(self, params, batch, batch_mean):
-        """By name; and the edits."""
+        """By name; the edits; and their masks."""
         paint = functools.partial(self.generator.apply, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
         made = paint(batch.image, batch.target_expression)
@@ -158,7 +164,6 @@ class System:
                 moved(batch.image, made.flow) if self.warped else batch.image
             ),
             "attention": losses.attention(made.mask, unmade.mask),
-            "mask": made.mask.mean(axis=(1, 2, 3)),
             "mask_entropy": losses.mask_entropy(made.mask),
         }
         if "identity" in params:
@@ -166,7 +171,7 @@ class System:
                 params["identity"](jnp.concatenate([fake, batch.image])), 2
             )
             terms["identity"] = losses.identity_distance(a, b)
-        return terms, fake
+        return terms, fake, made.mask
 
     def _penalty(self, scores, real, fake, keys):
         sigma = lambda image: jax.nn.sigmoid(scores(image))
