@@ -11,6 +11,7 @@ from jax import lax
 from slider_jax.ops import winograd
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
+_FEW = 32  # pixels, beside the thousands of a kernel's taps and channels
 
 
 def _convolve(x, kernel, stride, padding):
@@ -93,8 +94,16 @@ def _trim(geometry, kernel):
 
 def _product_forward(geometry, x, kernel):
     patches = jnp.concatenate(list(_taps(geometry, x, 1)), axis=-1)
-    features = kernel.shape[3]
-    return patches @ _trim(geometry, kernel).reshape(-1, features)
+    *shape, depth = patches.shape
+    patches = patches.reshape(-1, depth)
+    kernel = _trim(geometry, kernel).reshape(depth, -1)
+    if len(patches) > _FEW:
+        y = patches @ kernel
+    else:
+        # As columns, or XLA's fast path would first copy the kernel in its own order.
+        columns = lax.optimization_barrier(patches.T)
+        y = jnp.einsum("kn,ko->no", columns, kernel)
+    return y.reshape(*shape, -1)
 
 
 def _product_kernel(geometry, x, dy):
