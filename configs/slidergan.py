@@ -154,6 +154,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         # half the price. The critic, at rest, lends its eyes: what it sees in an edit
         # shall be what it sees in the truth. Last, it asks for expressions too.
         truth = dict(paired=500.0, colour=250.0, moved=250.0, likeness=50.0)
+        truth.update(mask=0.0, mask_entropy=0.0)
         painting = phase("paired", 0, dict(expression=0.0), truth)
         asking = phase(
             "paired", 0, dict(expression=0.0), truth | dict(expression=300.0)

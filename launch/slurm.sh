@@ -10,18 +10,23 @@
 #SBATCH --requeue
 #SBATCH --open-mode=append
 CONFIG=configs/slidergan.py:gpu DATA=/data/open_faces WORKDIR=/shared/runs/slidergan
-# 120 seconds before the end all processes save and exit 75, and the job queues again; so
-# it does when one of them was killed (128 + the signal). The others end by themselves:
-# were they killed at once, that would hide the code of the first.
+# 120 seconds before the end all processes save and exit 75, and the job queues again. So
+# it does when one of them was killed (128 + the signal), if it had saved anything since
+# its start: where one node stumbles, the others are killed for waiting, each time anew.
+# The others end by themselves: were they killed at once, that would hide the code of the
+# first.
 set -u
+saved() { ls "$WORKDIR/checkpoints" 2>/dev/null; }
+before=$(saved)
 srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=0 --wait=120 \
     python launch/main.py --multihost --config="$CONFIG" \
     --config.data.folder="$DATA" --workdir="$WORKDIR"
 code=$?
 case "$code" in
-    75 | 134 | 137 | 143)
-        if [ "${SLURM_RESTART_COUNT:-0}" -lt 100 ]; then
-            scontrol requeue "$SLURM_JOB_ID"
-        fi ;;
+    75) again=true ;;
+    134 | 137 | 143) [ "$(saved)" != "$before" ] && again=true ;;
 esac
+if [ "${again:-}" ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 100 ]; then
+    scontrol requeue "$SLURM_JOB_ID"
+fi
 exit "$code"

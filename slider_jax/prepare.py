@@ -109,9 +109,10 @@ def plan(config: ConfigDict) -> tuple[Phase, ...]:
 def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
     """Of the losses of a phase, by player and name.
 
-    A player with no weight but 0 rests, and one that is alone has the losses that it
-    learns from, no others. All other phases share one program: what none of them trains
-    has no weight, what another one does may have 0.
+    A player with no weight but 0 rests. A critic that is alone has the losses that it
+    learns from, no others; a generator also those that it names, to be watched. All
+    other phases share one program: what none of them trains has no weight, what another
+    one does may have 0.
     """
     phases = [phase.weights.to_dict() for phase in config.phases]
     if config.identity == "none":
@@ -120,10 +121,11 @@ def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
     alone = lambda phase: not all(any(named.values()) for named in phase.values())
     mine = phases[number]
     if alone(mine):
-        return {
-            player: {name: w for name, w in named.items() if w} or None
-            for player, named in mine.items()
+        kept = {
+            "critic": {name: w for name, w in mine["critic"].items() if w},
+            "generator": {name: w or None for name, w in mine["generator"].items()},
         }
+        return {p: kept[p] if any(kept[p].values()) else None for p in PLAYERS}
     alike = [phase for phase in phases if not alone(phase)]
     return {
         player: {

@@ -87,7 +87,8 @@ class AttentionGuard:
     """Warns when the mask has collapsed for `patience` logs in a row (sec. 5.2).
 
     A closed mask copies the input, an open one repaints everything; the weights of the
-    attention and of the identity loss hold the balance.
+    attention and of the identity loss hold the balance. In a painting phase, which has
+    neither, it is the weight of the colours below the mask.
     """
 
     def __init__(self, *, low: float = 0.02, high: float = 0.95, patience: int = 5):
@@ -97,24 +98,32 @@ class AttentionGuard:
 
     def check(self, metrics: dict[str, float], phase: int) -> str | None:
         """The warning, once per collapse, or None."""
-        if "generator/attention" not in metrics:
+        if "generator/mask" in metrics:  # a painting phase
+            mean, name = metrics["generator/mask"], "colour"
+            to_open, to_close = "raise", "lower"
+        elif "generator/attention" in metrics:
+            # Of two passes, there and back.
+            mean, name = metrics["generator/attention"] / 2, "attention"
+            to_open, to_close = "lower", "raise"
+        else:
             return None
         if phase != self.phase:  # other weights: what was says nothing of them
             self.means.clear()
         self.phase = phase
-        self.means.append(metrics["generator/attention"] / 2)  # of two passes
-        weight = f"--config.phases[{phase}].weights.generator.attention"
+        self.means.append(mean)
         closed = all(mean < self.low for mean in self.means)
         opened = all(mean > self.high for mean in self.means)
         if len(self.means) < self.patience or not (closed or opened):
             return None
         where = f"{self.means[-1]:.1%} on average over {self.patience} logs"
         self.means.clear()
+        weight = f"--config.phases[{phase}].weights.generator.{name}"
         if closed:
             return (
-                f"The mask has closed ({where}), edits copy the input: lower {weight}."
+                f"The mask has closed ({where}), edits copy the input: "
+                f"{to_open} {weight}."
             )
-        return f"The mask has opened ({where}), all is repainted: raise {weight}."
+        return f"The mask has opened ({where}), all is repainted: {to_close} {weight}."
 
 
 def sample_sheet(blocks: Sequence[tuple[str, dict[str, Any]]]) -> Image.Image:

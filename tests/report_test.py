@@ -43,12 +43,22 @@ def test_other_processes_write_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("mean, advice", [(0.01, "lower"), (0.97, "raise")])
-def test_a_collapsed_mask_names_the_weight_once(mean, advice):
+@pytest.mark.parametrize(
+    "mean, metric, advice",
+    [
+        (0.01, dict(attention=0.02), "lower {}.attention"),
+        (0.97, dict(attention=1.94), "raise {}.attention"),
+        (0.01, dict(mask=0.01), "raise {}.colour"),  # a painting phase
+        (0.97, dict(mask=0.97), "lower {}.colour"),
+    ],
+)
+def test_a_collapsed_mask_names_the_weight_once(mean, metric, advice):
     guard = report.AttentionGuard(patience=3)
-    said = [guard.check({"generator/attention": 2 * mean}, phase=1) for _ in range(4)]
+    metrics = {f"generator/{name}": value for name, value in metric.items()}
+    said = [guard.check(metrics, phase=1) for _ in range(4)]
     assert said[:2] == [None, None] and said[3] is None
-    assert f"{advice} --config.phases[1].weights.generator.attention" in said[2]
+    assert advice.format("--config.phases[1].weights.generator") in said[2]
+    assert f"({mean:.1%} on average" in said[2]
 
 
 def test_a_mask_that_comes_and_goes_is_no_collapse():

@@ -202,14 +202,14 @@ class Twin:
         )
 
     def painting_losses(self, b):
-        fake, *_ = self.edit(b.image, b.target_expression)
+        fake, _, mask, _ = self.edit(b.image, b.target_expression)
         ours, truths = [], []
         self.judge(fake, ours)
         self.judge(b.target, truths)
         size = lambda x: x.abs().sum((1, 2, 3))
         shares = [size(f - g) / size(g) for f, g in zip(ours, truths, strict=True)]
         likeness = (b.paired * torch.stack(shares).mean(0)).mean()
-        return self.generator_losses(b) | dict(likeness=likeness)
+        return self.generator_losses(b) | dict(likeness=likeness, mask=mask.mean())
 
     def critic_update(self, b, t):
         return self._update(self.adam_d, "critic", self.critic_losses(b, t))

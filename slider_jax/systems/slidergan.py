@@ -125,15 +125,19 @@ class System:
         return self._generator_losses(params, batch, batch_mean)[0]
 
     def painting_losses(self, params, batch, keys, batch_mean):
-        """While the critic rests: `likeness` is what it sees in edit and truth."""
-        terms, fake = self._generator_losses(params, batch, batch_mean)
+        """While the critic rests: `likeness` is what it sees in edit and truth.
+
+        And `mask`, the mean of the edit's: `attention` without the way back.
+        """
+        terms, fake, mask = self._generator_losses(params, batch, batch_mean)
         faces = jnp.concatenate([fake, batch.target])
         _, seen = self.critic.apply(params["critic"], faces, mutable="intermediates")
         layers = [jnp.split(features, 2) for features in jax.tree.leaves(seen)]
-        return terms | {"likeness": losses.feature_distance(layers, batch.paired)}
+        likeness = losses.feature_distance(layers, batch.paired)
+        return terms | {"likeness": likeness, "mask": mask.mean(axis=(1, 2, 3))}
 
     def _generator_losses(self, params, batch, batch_mean):
-        """By name; and the edits."""
+        """By name; the edits; and their masks."""
         paint = functools.partial(self.generator.apply, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
         made = paint(batch.image, batch.target_expression)
@@ -165,7 +169,7 @@ class System:
                 params["identity"](jnp.concatenate([fake, batch.image])), 2
             )
             terms["identity"] = losses.identity_distance(a, b)
-        return terms, fake
+        return terms, fake, made.mask
 
     def _penalty(self, scores, real, fake, keys):
         sigma = lambda image: jax.nn.sigmoid(scores(image))
