@@ -86,6 +86,7 @@ def train(
     Left out, sizes are those of performance's goals: 64 px, width 32 and batch 8 on a
     CPU (128 px: 64 and 4); 128 px, width 64, batch 16 and then 64 on a GPU.
     """
+    memory.large_pages()  # as training has them
     backend = _backend()
     on_cpu = backend == "cpu"
     size = size or (64 if on_cpu else 128)

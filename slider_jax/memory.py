@@ -51,14 +51,23 @@ def train() -> None:
     128 px and batch 16: 12.9 GB instead of 8.9). Without large pages, freed memory is
     kept all the same.
     """
-    if os.environ.get("SLIDER_KEEP_MEMORY") == "0" or "GLIBC_TUNABLES" in os.environ:
+    if "GLIBC_TUNABLES" in os.environ:
         return
-    if not _has_large_pages():
+    if not large_pages():
         keep()
         return
-    os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _has_large_pages():
-    return _LARGE_PAGES.is_file() and "[never]" not in _LARGE_PAGES.read_text()
+def large_pages() -> bool:
+    """For processes started from now on. Says whether there are any.
+
+    `keep` alone cannot spare them all fresh memory: glibc maps what is larger than 64
+    MB for every thread outside of its first arena, each time anew.
+    """
+    if not _LARGE_PAGES.is_file() or "[never]" in _LARGE_PAGES.read_text():
+        return False
+    if os.environ.get("SLIDER_KEEP_MEMORY") == "0":
+        return False
+    os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+    return True
