@@ -16,6 +16,7 @@ from absl import flags
 from slider_jax import prepare, stop, train
 
 ROOT = pathlib.Path(__file__).parent.parent
+SLURM = (ROOT / "launch" / "slurm.sh").read_text()
 DEMO = "python launch/main.py --config=configs/slidergan.py:demo"
 RUN_LINE = f"pip install -e . && {DEMO}"
 TEST_LINE = "pip install -e '.[test]' && pytest"
@@ -220,8 +221,9 @@ def test_the_default_learns_without_a_game(get_config):
     assert [phase.name for phase in config.phases] == ["reading", "painting", "asking"]
     read, paint, ask = (prepare.weights_of(config, number) for number in range(3))
     assert read["generator"] is paint["critic"] is ask["critic"] is None
-    assert paint["generator"].keys() == {"paired", "colour", "moved", "likeness"}
-    assert ask["generator"].keys() == paint["generator"].keys() | {"expression"}
+    learnt = dict(paired=500.0, colour=250.0, moved=250.0, likeness=50.0)
+    assert paint["generator"] == learnt | dict(mask=None, mask_entropy=None)
+    assert ask["generator"] == paint["generator"] | dict(expression=300.0)
     with pytest.raises(ValueError, match="`:default` plays no game"):
         get_config("default,wgp")
 
@@ -245,23 +247,18 @@ def joined(monkeypatch):
 
 @pytest.fixture
 def submit(tmp_path):
-    """Runs slurm.sh where `srun` ends with a code; what srun and scontrol were told.
+    """Runs slurm.sh where `srun` ends with a code; what srun and scontrol were told."""
 
-    `saves` says whether that run gets as far as its first checkpoint.
-    """
-
-    def submit(code=0, *, saves=False, **environment):
-        workdir = tmp_path / "run"
-        save = f"mkdir -p {workdir}/checkpoints/$$" if saves else ":"
+    def submit(code=0, *, saves=False, **environment):  # to its first checkpoint
+        save = f"mkdir -p {tmp_path}/checkpoints/$$" if saves else ":"
         for name, end in ("srun", f"{save}; exit {code}"), ("scontrol", "exit 0"):
             stub = tmp_path / name
             stub.write_text(f'#!/bin/sh\nprintf "%s " {name} "$@"\n{end}\n')
             stub.chmod(0o755)
-        script = (ROOT / "launch" / "slurm.sh").read_text()
         path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
         job = {"SLURM_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "32"}
         done = subprocess.run(
-            ["bash", "-c", re.sub(r"(?<=WORKDIR=)\S+", str(workdir), script, count=1)],
+            ["bash", "-c", re.sub(r"(?<=WORKDIR=)\S+", str(tmp_path), SLURM, count=1)],
             env=os.environ | job | environment | {"PATH": path},
             capture_output=True,
             text=True,
@@ -331,18 +328,15 @@ def test_a_cluster_script_starts_the_launcher(
 
 
 def test_slurm_gives_its_cores_to_the_processes(submit):
-    """Which srun does not do by itself since 22.05."""
-    assert submit().startswith("srun --cpus-per-task=32 ")
+    assert submit().startswith("srun --cpus-per-task=32 ")  # not by itself since 22.05
 
 
 @pytest.mark.parametrize("saves", [False, True])
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 134, 137, 143])
 def test_slurm_queues_again_what_was_stopped_or_killed(submit, code, saves):
-    """Killed for waiting for a node that stumbles: that comes to pass each time."""
     again = code == 75 or code > 128 and saves
     assert submit(code, saves=saves).endswith("scontrol requeue 7 ") == again
-    said = submit(code, saves=saves, SLURM_RESTART_COUNT="100")
-    assert "scontrol" not in said
+    assert "scontrol" not in submit(code, saves=saves, SLURM_RESTART_COUNT="100")
 
 
 def test_a_jobset_counts_its_pods_in_one_place():
