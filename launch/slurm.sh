@@ -16,7 +16,7 @@ CONFIG=configs/slidergan.py:gpu DATA=/data/open_faces WORKDIR=/shared/runs/slide
 # The others end by themselves: were they killed at once, that would hide the code of the
 # first.
 set -u
-saved() { ls "$WORKDIR/checkpoints" 2>/dev/null; }
+saved() { ls "$WORKDIR/checkpoints" 2>/dev/null | grep -x '[0-9]*'; } # whole ones
 before=$(saved)
 srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=0 --wait=120 \
     python launch/main.py --multihost --config="$CONFIG" \
