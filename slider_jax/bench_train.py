@@ -2,8 +2,10 @@
 
 Every contender is a process of its own, with its own memory, compiler and threads.
 They take turns, in an order that rotates, and while one works the others sleep: so a
-busy minute of the machine hits them all. This file loads neither JAX nor PyTorch, or
-the memory of one would count for the other.
+busy minute of the machine hits them all. Before, it has run once in another process,
+which compiled: the one that is timed loads its programs, as every start but the first
+does, and finds no scraps of the compiler's in its memory. This file loads neither JAX
+nor PyTorch, or the memory of one would count for the other.
 """
 
 import contextlib
@@ -17,6 +19,7 @@ import os
 import pathlib
 import re
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -97,7 +100,7 @@ def train(
     some = _named(only, contenders(backend, styles=styles))
     for b in [batch] if batch else batches:
         setting = Setting(size, width, b)
-        with cores(threads) as count:
+        with cores(threads) as count, _cache():
             found = compete(setting, some, turns=turns)
         found |= dict(backend=backend, threads=count)
         print(json.dumps(found) if as_json else table(found))
@@ -159,11 +162,13 @@ def compete(setting: Setting, some: list[Contender], *, turns: int) -> dict[str,
     with contextlib.ExitStack() as stack:
         pipes, facts = {}, {}
         for contender in some:  # one after the other: compilers get all cores
-            pipe = stack.enter_context(_worker(setting, contender))
-            pipes[contender.name] = pipe
-            facts[contender.name] = _receive(contender.name, pipe) | {
-                task: {"wall": [], "cpu": []} for task in (*PLAYERS, "round")
-            }
+            name = contender.name
+            with _worker(setting, contender) as pipe:
+                compiled = _receive(name, pipe)
+            pipes[name] = stack.enter_context(_worker(setting, contender))
+            facts[name] = _receive(name, pipes[name])
+            facts[name] |= {key: compiled[key] for key in ("first", "memory")}
+            facts[name] |= {t: {"wall": [], "cpu": []} for t in (*PLAYERS, "round")}
         names = list(pipes)
         for turn in range(turns):
             first = turn % len(names)
@@ -177,7 +182,7 @@ def compete(setting: Setting, some: list[Contender], *, turns: int) -> dict[str,
 
 def work(pipe: Any, setting: Setting, contender: Contender) -> None:
     """The life of a worker: says its `facts`, then the time of each task it is told."""
-    memory.keep()
+    memory.keep(arenas=1)
     memory.schedule()
     module = importlib.import_module(f"slider_jax.{contender.module}")
     start = time.perf_counter()
@@ -211,6 +216,18 @@ def _time_of(task):
         (time.perf_counter() - wall) / calls,
         (time.process_time() - cpu) / calls,
     ]
+
+
+@contextlib.contextmanager
+def _cache() -> Iterator[None]:
+    """Workers started in here find what others have compiled, and nothing older."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "JAX_COMPILATION_CACHE_DIR": folder,
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "TORCHINDUCTOR_CACHE_DIR": folder,
+        }
+        yield
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 By default glibc hands large buffers back after every step, and the next step faults
 all their pages in anew: at 128 px that is up to 40 % of a CPU training step. Import
 this module and call it before JAX starts its threads. Linux with glibc only;
-`SLIDER_KEEP_MEMORY=0` leaves malloc as it is.
+`SLIDER_KEEP_MEMORY=0` leaves malloc as it is, and `1` has training keep memory too.
 """
 
 import ctypes
@@ -12,19 +12,25 @@ import os
 import pathlib
 import sys
 
-# From malloc.h: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD (bytes), M_ARENA_MAX. With a
-# single arena, training looks for its memory among the scraps that the compiler left:
-# a tenth of its time, until the next start loads the program instead.
-_SETTINGS = ((-4, 0), (-1, -1), (-2, 256 << 20), (-8, 2))
+# From malloc.h: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD (bytes).
+_SETTINGS = ((-4, 0), (-1, -1), (-2, 256 << 20))
+_ARENA_MAX = -8
 _LARGE_PAGES = pathlib.Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-def keep() -> bool:
-    """Keeps freed memory. Says whether it took effect."""
+def keep(arenas: int = 2) -> bool:
+    """Keeps freed memory. Says whether it took effect.
+
+    Outside of its first arena glibc maps what is larger than 64 MB, each time anew, and
+    which one XLA's thread gets is chance. But where a program was compiled, and not
+    loaded, a single arena has it look for memory among the compiler's scraps: a tenth
+    to a fifth of its time.
+    """
     if sys.platform != "linux" or os.environ.get("SLIDER_KEEP_MEMORY") == "0":
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all(mallopt(*setting) for setting in _SETTINGS)
+    settings = (*_SETTINGS, (_ARENA_MAX, arenas))
+    return mallopt is not None and all(mallopt(*setting) for setting in settings)
 
 
 def schedule() -> None:
@@ -51,20 +57,16 @@ def train() -> None:
     128 px and batch 16: 12.9 GB instead of 8.9). Without large pages, freed memory is
     kept all the same.
     """
-    if "GLIBC_TUNABLES" in os.environ:
-        return
-    if not large_pages():
+    if "GLIBC_TUNABLES" not in os.environ:
+        if large_pages():
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
         keep()
-        return
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    if os.environ.get("SLIDER_KEEP_MEMORY") == "1":
+        keep(arenas=1)
 
 
 def large_pages() -> bool:
-    """For processes started from now on. Says whether there are any.
-
-    `keep` alone cannot spare them all fresh memory: glibc maps what is larger than 64
-    MB for every thread outside of its first arena, each time anew.
-    """
+    """For processes started from now on. Says whether there are any."""
     if not _LARGE_PAGES.is_file() or "[never]" in _LARGE_PAGES.read_text():
         return False
     if os.environ.get("SLIDER_KEEP_MEMORY") == "0":
