@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import time
 import types
 from multiprocessing.connection import Connection
 
@@ -172,6 +173,19 @@ def test_all_take_turns_and_the_first_one_rotates(play):
     assert calls[::2] == calls[1::2]
     turns = [name for name, task in calls[::2] if task == "round"]
     assert "".join(turns) == "abcbcacab"
+
+
+def test_the_start_that_compiles_is_told_and_another_one_timed(play):
+    starts = []
+
+    def compiles_once():
+        if not starts:
+            time.sleep(0.2)
+        starts.append(threading.current_thread())
+
+    row = play(1, ours=dict(round=compiles_once))["contenders"]["ours"]
+    assert row["first"] >= 0.2 > row["round"]["wall"][0]
+    assert starts[0] is not starts[-1]
 
 
 def test_the_table_has_medians_and_the_fastest_rival(play):
