@@ -152,8 +152,10 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.model.distance = "absolute"
         # No game, which made pictures worse at 128 px: the truth has what they need, at
         # half the price. The critic, at rest, lends its eyes: what it sees in an edit
-        # shall be what it sees in the truth. Last, it asks for expressions too.
+        # shall be what it sees in the truth, and `edges` keep that from being dots.
+        # Last, it asks for expressions too.
         truth = dict(paired=500.0, colour=250.0, moved=250.0, likeness=50.0)
+        truth.update(edges=250.0, cover=400.0)
         truth.update(mask=0.0, mask_entropy=0.0)
         painting = phase("paired", 0, dict(expression=0.0), truth)
         asking = phase(

@@ -176,7 +176,7 @@ def test_a_smaller_mask_of_ganimation_paints_more(monkeypatch):
     class Even:
         def apply(self, opening, image, expression):
             even = jnp.full_like(image[..., :1], opening)
-            return Painting(image, even, jnp.zeros_like(image[..., :2]))
+            return Painting(image, even, jnp.zeros_like(image[..., :2]), even)
 
     system = systems.create("ganimation", parameters=CLASSES, **SMALL)
     batch = jax.tree.map(jnp.asarray, one(noise(0)))

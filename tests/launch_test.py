@@ -68,9 +68,7 @@ def trained(monkeypatch):
 
 
 def test_the_demo_trains_in_the_workdir(launch, trained, tmp_path):
-    code, said, _ = launch(
-        "--config=configs/slidergan.py:demo", f"--workdir={tmp_path}"
-    )
+    code, said, _ = launch(DEMO.split()[-1], f"--workdir={tmp_path}")
     ((config, workdir),) = trained
     assert code == 0 and f"are in {tmp_path}" in said
     assert (config.data.folder, workdir) == ("tiny", tmp_path)
@@ -221,8 +219,9 @@ def test_the_default_learns_without_a_game(get_config):
     assert [phase.name for phase in config.phases] == ["reading", "painting", "asking"]
     read, paint, ask = (prepare.weights_of(config, number) for number in range(3))
     assert read["generator"] is paint["critic"] is ask["critic"] is None
-    learnt = dict(paired=500.0, colour=250.0, moved=250.0, likeness=50.0)
-    assert paint["generator"] == learnt | dict(mask=None, mask_entropy=None)
+    learnt = dict(paired=500.0, likeness=50.0, edges=250.0, cover=400.0)
+    learnt |= dict(colour=250.0, moved=250.0, mask=None, mask_entropy=None)
+    assert paint["generator"] == learnt
     assert ask["generator"] == paint["generator"] | dict(expression=300.0)
     with pytest.raises(ValueError, match="`:default` plays no game"):
         get_config("default,wgp")

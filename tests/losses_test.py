@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from slider_jax import losses
 
@@ -166,6 +167,28 @@ def test_feature_distance_is_a_share_of_each_layer():
     layers = [(0.9 * truth, truth), (75 * truth, 50 * truth)]
     found = losses.feature_distance(layers, jnp.array([True, False]))
     np.testing.assert_allclose(found, [0.3, 0.0], rtol=1e-6)
+
+
+def test_edges_are_steps_down_and_right():
+    """One brighter pixel has two edges each way; a brighter picture has none."""
+    image = jnp.zeros((2, 5, 6, 3)).at[0, 2, 2, 0].set(0.5).at[1].set(0.5)
+    found = losses.edge_distance(image, jnp.zeros_like(image))
+    np.testing.assert_allclose(found, [2 * 0.5 / (4 * 6) + 2 * 0.5 / (5 * 5), 0])
+
+
+def test_a_cover_should_be_where_a_whole_square_is_wrong():
+    """Not where one pixel is: that may be noise."""
+    target, moved = np.zeros((2, 1, 16, 16, 3), np.float32)
+    moved[:, 3:11, 3:11], moved[:, 14, 14] = 0.3, 1
+    mean = ndimage.uniform_filter(moved, (1, 5, 5, 1), mode="constant")
+    wrong = (mean.sum(axis=3, keepdims=True) > 0.45).astype(np.float32)
+    assert wrong[0, 4:10, 4:10].all() and not wrong[0, 12:].any()
+    given = jnp.asarray(moved), jnp.asarray(target)
+    assert losses.cover_error(jnp.asarray(wrong), *given) < 1e-5
+    quarter = losses.cover_error(jnp.full_like(wrong, 0.25), *given)
+    share = wrong.mean()
+    expected = -share * np.log(0.25) - (1 - share) * np.log(0.75)
+    np.testing.assert_allclose(quarter, expected, rtol=1e-5)
 
 
 def test_identity_distance_sees_directions_only():

@@ -28,7 +28,8 @@ WEIGHTS = {
         attention=0.3,
     ),
 }
-WEIGHTS["painting"] = WEIGHTS["generator"] | dict(likeness=0.5)  # the critic rests
+# While the critic rests.
+WEIGHTS["painting"] = WEIGHTS["generator"] | dict(likeness=0.5, cover=0.5, edges=0.1)
 LITERAL = dict(penalty_at="fake", penalty_on="sigma")  # eq. 6 as printed
 GAMES = [{"adversarial": mode} for mode in losses.ADVERSARIAL] + [
     {"relative_to": "position"},

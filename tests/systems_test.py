@@ -105,7 +105,7 @@ def test_a_closed_mask_copies_the_photo_and_stops_the_colours_gradient(monkeypat
     class Closed:
         def apply(self, colour, image, expression):
             shut, still = jnp.zeros_like(image[..., :1]), jnp.zeros_like(image[..., :2])
-            return Painting(colour, shut, still)
+            return Painting(colour, shut, still, shut)
 
     monkeypatch.setattr(slidergan.System, "generator", Closed())
     system = systems.create("slidergan", **SMALL)

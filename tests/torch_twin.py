@@ -52,12 +52,13 @@ def generator(p, image, condition, *, blocks, down=2):
         x = F.conv_transpose2d(x, p[f"up_{i}/kernel"], stride=2, padding=1)
         x = F.relu(_norm(p, f"up_{i}_norm", x))
     head = lambda name: F.conv2d(x, p[f"heads/{name}"], padding=3)
-    colour, base = torch.tanh(head("colour")), image
+    mask = torch.sigmoid(head("mask"))
+    colour, base, cover = torch.tanh(head("colour")), image, torch.zeros_like(mask)
     if "heads/flow" in p:
         base = moved(image, torch.tanh(head("flow")) / 4)
-        shows = 1 - torch.sigmoid(head("cover") - 4)
-        colour = (shows * base + colour).clip(-1, 1)
-    return colour, torch.sigmoid(head("mask")), base
+        cover = torch.sigmoid(head("cover") - 4)
+        colour = ((1 - cover) * base + colour).clip(-1, 1)
+    return colour, mask, base, cover
 
 
 def moved(image, flow):
@@ -132,8 +133,9 @@ class Twin:
 
     def edit(self, image, expression):
         blocks = self.model["blocks"]
-        colour, mask, base = generator(self.generator, image, expression, blocks=blocks)
-        return mask * colour + (1 - mask) * image, colour, mask, base
+        made = generator(self.generator, image, expression, blocks=blocks)
+        colour, mask, *_ = made
+        return mask * colour + (1 - mask) * image, *made
 
     def judge(self, image, seen=None):
         if self.model.get("critic_kind") == "patchgan70":
@@ -179,8 +181,8 @@ class Twin:
         )
 
     def generator_losses(self, b):
-        fake, colour, mask, base = self.edit(b.image, b.target_expression)
-        back, _, back_mask, _ = self.edit(fake, b.expression)
+        fake, colour, mask, base, cover = self.edit(b.image, b.target_expression)
+        back, _, back_mask, *_ = self.edit(fake, b.expression)
         fake_score, expression = self.judge(fake)
         with torch.no_grad():
             real_score, _ = self.judge(b.image)
@@ -196,20 +198,27 @@ class Twin:
             reconstruction=l1(back, b.image).mean(),
             paired=(b.paired * l1(fake, b.target)).mean(),
             colour=(b.paired * l1(colour, b.target)).mean(),
-            moved=(b.paired * l1(base, b.target)).mean(),
+            moved=(b.paired * l1((1 - cover.detach()) * (base - b.target), 0)).mean(),
             attention=mask.mean() + back_mask.mean(),
             mask_entropy=entropy.detach(),
         )
 
     def painting_losses(self, b):
-        fake, _, mask, _ = self.edit(b.image, b.target_expression)
+        fake, _, mask, base, cover = self.edit(b.image, b.target_expression)
+        wrong = F.avg_pool2d(base - b.target, 5, 1, 2).abs().sum(1, keepdim=True) > 0.45
+        cover = cover.clip(1e-6, 1 - 1e-6)
+        crossed = F.binary_cross_entropy(cover, wrong.float(), reduction="none")
+        covered = (b.paired * crossed.mean((1, 2, 3))).mean()
         ours, truths = [], []
         self.judge(fake, ours)
         self.judge(b.target, truths)
         size = lambda x: x.abs().sum((1, 2, 3))
         shares = [size(f - g) / size(g) for f, g in zip(ours, truths, strict=True)]
         likeness = (b.paired * torch.stack(shares).mean(0)).mean()
-        return self.generator_losses(b) | dict(likeness=likeness, mask=mask.mean())
+        steps = lambda axis: 3 * (fake - b.target).diff(dim=axis).abs().mean((1, 2, 3))
+        edges = (b.paired * (steps(2) + steps(3))).mean()
+        watched = dict(likeness=likeness, cover=covered, edges=edges, mask=mask.mean())
+        return self.generator_losses(b) | watched
 
     def critic_update(self, b, t):
         return self._update(self.adam_d, "critic", self.critic_losses(b, t))

@@ -39,11 +39,12 @@ def drawn(mask: Float[Array, "b h w 1"]) -> Float[Array, "b h w 1"]:
 
 
 class Painting(NamedTuple):
-    """What a generator makes of a photo; without `warped`, the flow is zero."""
+    """What a generator makes of a photo; without `warped`, flow and cover are zero."""
 
     colour: Float[Array, "b h w 3"]
     mask: Float[Array, "b h w 1"]
     flow: Float[Array, "b h w 2"]
+    cover: Float[Array, "b h w 1"]  # in [0, 1]: hides the moved photo
 
 
 def touched(
@@ -129,14 +130,14 @@ class Heads(nn.Module):
         x = ops.unfold(x, self.fold)
         colour = jnp.tanh(x[..., :3])
         mask = nn.sigmoid(x[..., 3:4]) if self.masked else jnp.ones_like(x[..., :1])
-        flow = jnp.zeros_like(x[..., :2])
+        flow, cover = jnp.zeros_like(x[..., :2]), jnp.zeros_like(x[..., :1])
         if self.warped:
             flow = FARTHEST * jnp.tanh(x[..., -3:-1])
             cover = nn.sigmoid(x[..., -1:] - SHUT)
             colour = (colour + (1 - cover) * moved(image, flow)).clip(-1, 1)
         elif self.added:
             colour = (colour + image).clip(-1, 1)
-        return Painting(colour, mask, flow)
+        return Painting(colour, mask, flow, cover)
 
 
 def joined(

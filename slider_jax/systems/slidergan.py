@@ -120,24 +120,35 @@ class System:
 
         Where the mask is shut, nothing teaches the colours below it, and bad colours
         keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
-        `moved` asks the same of the photo that the flow moves, before any paint.
+        `moved` asks the same of the photo that the flow moves, where no cover hides it.
         """
         return self._generator_losses(params, batch, batch_mean)[0]
 
     def painting_losses(self, params, batch, keys, batch_mean):
         """While the critic rests: `likeness` is what it sees in edit and truth.
 
-        And `mask`, the mean of the edit's: `attention` without the way back.
+        `cover` is whether the moved photo is hidden where it is wrong; `mask`, the mean
+        of the edit's: `attention` without the way back.
         """
-        terms, fake, mask = self._generator_losses(params, batch, batch_mean)
+        terms, fake, made = self._generator_losses(params, batch, batch_mean)
         faces = jnp.concatenate([fake, batch.target])
         _, seen = self.critic.apply(params["critic"], faces, mutable="intermediates")
         layers = [jnp.split(features, 2) for features in jax.tree.leaves(seen)]
         likeness = losses.feature_distance(layers, batch.paired)
-        return terms | {"likeness": likeness, "mask": mask.mean(axis=(1, 2, 3))}
+        cover = losses.cover_error(
+            made.cover, moved(batch.image, made.flow), batch.target
+        )
+        return terms | {
+            "likeness": likeness,
+            "cover": batch.paired * cover,
+            "edges": losses.paired_distance(
+                fake, batch.target, batch.paired, losses.edge_distance
+            ),
+            "mask": made.mask.mean(axis=(1, 2, 3)),
+        }
 
     def _generator_losses(self, params, batch, batch_mean):
-        """By name; the edits; and their masks."""
+        """By name; the edits; and of what they were made."""
         paint = functools.partial(self.generator.apply, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
         made = paint(batch.image, batch.target_expression)
@@ -151,6 +162,8 @@ class System:
         from_truth = lambda x: losses.paired_distance(
             x, batch.target, batch.paired, distance
         )
+        base = moved(batch.image, made.flow) if self.warped else batch.image
+        cover = jax.lax.stop_gradient(made.cover)
         mean = MEANS[self.relative_to](batch_mean)
         terms = {
             "adversarial": adversarial(real_score, fake_score, mean),
@@ -158,9 +171,7 @@ class System:
             "reconstruction": distance(back, batch.image),
             "paired": from_truth(fake),
             "colour": from_truth(made.colour),
-            "moved": from_truth(
-                moved(batch.image, made.flow) if self.warped else batch.image
-            ),
+            "moved": from_truth(cover * batch.target + (1 - cover) * base),
             "attention": losses.attention(made.mask, unmade.mask),
             "mask_entropy": losses.mask_entropy(made.mask),
         }
@@ -169,7 +180,7 @@ class System:
                 params["identity"](jnp.concatenate([fake, batch.image])), 2
             )
             terms["identity"] = losses.identity_distance(a, b)
-        return terms, fake, made.mask
+        return terms, fake, made
 
     def _penalty(self, scores, real, fake, keys):
         sigma = lambda image: jax.nn.sigmoid(scores(image))

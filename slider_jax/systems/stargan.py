@@ -72,7 +72,8 @@ class System:
 
     def paint(self, generator, image, expression):
         """All is new: the mask is 1."""
-        return tuple(self.generator.apply(generator, image, expression))
+        colour, mask, flow, _ = self.generator.apply(generator, image, expression)
+        return colour, mask, flow
 
     def critic_losses(self, params, batch, keys, batch_mean):
         """Eq. 5, with the penalty of eq. 8 apart."""
