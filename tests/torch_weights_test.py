@@ -31,7 +31,7 @@ def imported(network, kind):
 def test_stargans_generator(stargan):
     params, fields = imported(stargan, "stargan-generator")
     image, condition = draw(2, 16, 16, 3), draw(2, 5)
-    ours, mask, _ = quick(Generator(**fields).apply)(params, image, condition)
+    ours, mask, *_ = quick(Generator(**fields).apply)(params, image, condition)
     theirs = stargan(twins.to_torch(image), torch.tensor(np.asarray(condition)))
     np.testing.assert_allclose(ours, twins.from_torch(theirs), atol=1e-4)
     assert (mask == 1).all()
