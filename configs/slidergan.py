@@ -137,7 +137,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
-    # The model in the package: twelve hours of one core, by the steps of its parts.
+    # The model in the package: fifteen hours of one core, by the steps of its parts.
     if "default" in asked:
         config.identity = "none"  # what the comparison of :small found best
         config.data.update(batch_size=16, n_critic=1, pairs="any", photographic=0.7)
@@ -154,12 +154,12 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         # half the price. The critic, at rest, lends its eyes: what it sees in an edit
         # shall be what it sees in the truth, and `edges` keep that from being dots.
         # Last, it asks for expressions too.
-        truth = dict(paired=500.0, colour=250.0, moved=250.0, likeness=50.0)
+        truth = dict(paired=500.0, colour=250.0, moved=500.0, likeness=50.0)
         truth.update(edges=250.0, cover=400.0)
         truth.update(mask=0.0, mask_entropy=0.0)
         painting = phase("paired", 0, dict(expression=0.0), truth)
         asking = phase(
-            "paired", 0, dict(expression=0.0), truth | dict(expression=300.0)
+            "paired", 0, dict(expression=0.0), truth | dict(expression=200.0)
         )
         painting.name, asking.name = "painting", "asking"
         config.phases = (config.phases[0], painting, asking)

@@ -220,9 +220,9 @@ def test_the_default_learns_without_a_game(get_config):
     read, paint, ask = (prepare.weights_of(config, number) for number in range(3))
     assert read["generator"] is paint["critic"] is ask["critic"] is None
     learnt = dict(paired=500.0, likeness=50.0, edges=250.0, cover=400.0)
-    learnt |= dict(colour=250.0, moved=250.0, mask=None, mask_entropy=None)
+    learnt |= dict(colour=250.0, moved=500.0, mask=None, mask_entropy=None)
     assert paint["generator"] == learnt
-    assert ask["generator"] == paint["generator"] | dict(expression=300.0)
+    assert ask["generator"] == paint["generator"] | dict(expression=200.0)
     with pytest.raises(ValueError, match="`:default` plays no game"):
         get_config("default,wgp")
 

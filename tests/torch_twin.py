@@ -205,7 +205,7 @@ class Twin:
 
     def painting_losses(self, b):
         fake, _, mask, base, cover = self.edit(b.image, b.target_expression)
-        wrong = F.avg_pool2d(base - b.target, 5, 1, 2).abs().sum(1, keepdim=True) > 0.45
+        wrong = F.avg_pool2d(base - b.target, 5, 1, 2).abs().sum(1, keepdim=True) > 0.7
         cover = cover.clip(1e-6, 1 - 1e-6)
         crossed = F.binary_cross_entropy(cover, wrong.float(), reduction="none")
         covered = (b.paired * crossed.mean((1, 2, 3))).mean()
