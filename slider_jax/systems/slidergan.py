@@ -130,14 +130,12 @@ class System:
         `cover` is whether the moved photo is hidden where it is wrong; `mask`, the mean
         of the edit's: `attention` without the way back.
         """
-        terms, fake, made = self._generator_losses(params, batch, batch_mean)
+        terms, fake, made, base = self._generator_losses(params, batch, batch_mean)
         faces = jnp.concatenate([fake, batch.target])
         _, seen = self.critic.apply(params["critic"], faces, mutable="intermediates")
         layers = [jnp.split(features, 2) for features in jax.tree.leaves(seen)]
         likeness = losses.feature_distance(layers, batch.paired)
-        cover = losses.cover_error(
-            made.cover, moved(batch.image, made.flow), batch.target
-        )
+        cover = losses.cover_error(made.cover, base, batch.target)
         return terms | {
             "likeness": likeness,
             "cover": batch.paired * cover,
@@ -148,7 +146,7 @@ class System:
         }
 
     def _generator_losses(self, params, batch, batch_mean):
-        """By name; the edits; and of what they were made."""
+        """By name; the edits; of what they were made; and the photos, moved."""
         paint = functools.partial(self.generator.apply, params["generator"])
         critic = functools.partial(self.critic.apply, params["critic"])
         made = paint(batch.image, batch.target_expression)
@@ -180,7 +178,7 @@ class System:
                 params["identity"](jnp.concatenate([fake, batch.image])), 2
             )
             terms["identity"] = losses.identity_distance(a, b)
-        return terms, fake, made
+        return terms, fake, made, base
 
     def _penalty(self, scores, real, fake, keys):
         sigma = lambda image: jax.nn.sigmoid(scores(image))
