@@ -25,7 +25,8 @@ QUALITY = 95, 25  # JPEG
 # How often, at strength 1.
 SURROUNDED = 0.9  # collars, hats, hands, rooms: around the face
 COVERED = 0.4  # and over a part of it
-SPECTACLED = 0.3
+SPECTACLED = 0.5
+MIRRORING = 0.6  # of glasses
 GREY = 0.08
 COARSE = 0.5  # colour at half of the resolution
 FACE = 0.5, 0.56, 0.36, 0.42  # an ellipse in aligned pictures: x, y, half axes
@@ -71,12 +72,14 @@ def draw_shot(rng: np.random.Generator, size: int, strength: float) -> Shot:
     patches = rng.normal(0, 0.25, (4, 4, 1)) + rng.normal(0, 0.06, (4, 4, 3))
     gain = _smooth(np.exp(balance + strength * patches), size)
     cover = np.zeros((1, 1, 3), np.float32)
-    share = _cover(rng, size, strength)
+    share, mirrored = _cover(rng, size, strength)
     if share is not None:
         tone = 255 * rng.uniform(0.02, 1) * np.exp(rng.normal([0.1, 0, -0.1], 0.15))
         things = tone * np.exp(rng.normal(0, 0.3, (8, 8, 1)))
         cover = gain * share * _smooth(things.clip(0, 255), size)
         gain = gain * (1 - share)
+    if mirrored is not None:
+        cover = cover + 255 * mirrored
     side = max(8, round(size * (1 - SHRINKING * max(0, between(-2, 1)))))
     grain = _grain(rng, side, 4 * size)
     grain = grain * np.float32(NOISE * between(0, 1) * rng.random())
@@ -144,7 +147,10 @@ def _smooth(cells, size):
 
 
 def _cover(rng, size, strength):
-    """[size size 1]: 1 where something lies before, or beside, the face; or None."""
+    """[size size 1]: 1 where something lies before, or beside, the face; or None.
+
+    And light that lenses mirror, likewise.
+    """
     whole, size = (size, size), size // 2  # edges are soft: half of it is enough
     mask = Image.new("L", (size, size))
     pen = ImageDraw.Draw(mask)
@@ -161,30 +167,52 @@ def _cover(rng, size, strength):
         _thing(pen, rng, edge, 0.14 * size)
     soft = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
     large = soft.resize(whole, Image.Resampling.BICUBIC)
+    mirrored = Image.new("L", whole)
     if rng.random() < SPECTACLED * strength:
-        large = ImageChops.lighter(large, glasses(rng, whole[0]))
-    if large.getbbox() is None:
+        frames, mirrored = glasses(rng, whole[0])
+        large = ImageChops.lighter(large, frames)
+    return _share(large), _share(mirrored)
+
+
+def _share(mask):
+    if mask.getbbox() is None:
         return None
-    return np.asarray(large, np.float32)[..., None] / 255
+    return np.asarray(mask, np.float32)[..., None] / 255
 
 
-def glasses(rng: np.random.Generator, size: int) -> Image.Image:
-    """A mask of frames; they stay while lids close and brows rise behind them."""
+def glasses(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.Image]:
+    """Masks of frames, and of light in the lenses.
+
+    Both stay while lids close and brows rise behind them.
+    """
     fine = 4 * size  # frames are finer than pixels
-    mask = Image.new("L", (fine, fine))
+    mask, inside, light = (Image.new("L", (fine, fine)) for _ in range(3))
     pen = ImageDraw.Draw(mask)
     wide, thick = fine * rng.uniform(0.08, 0.14), int(fine * rng.uniform(0.005, 0.03))
     high = wide * rng.uniform(0.55, 1)
     shade, round_ = int(rng.uniform(0, 60)), rng.random() < 0.5
     corners = functools.partial(pen.rounded_rectangle, radius=0.4 * high)
     lens = pen.ellipse if round_ else corners
+    brow = thick + int(fine * max(0, rng.uniform(-0.04, 0.04)))
+    spot = rng.uniform(-0.8, 0.8, 2) + rng.uniform(-0.5, 0.5, (4, 2))
+    bright = int(rng.uniform(40, 220)) * (rng.random() < MIRRORING)
     for (x, y), ear in zip(fine * np.array(EYES), (0.15, 0.85), strict=True):
         pen.line((fine * ear, y, fine / 2, y), 255, thick)  # temple and bridge
         box = (x - wide, y - high, x + wide, y + high)
         lens(box, fill=shade, outline=255, width=thick)
-    shift = tuple(fine * rng.normal(0, 0.015, 2))
-    turned = mask.rotate(rng.normal(0, 3), translate=shift)
-    return turned.resize((size, size), Image.Resampling.BOX)
+        if round_:
+            pen.arc(box, 190, 350, 255, brow)
+        else:
+            pen.line((x - wide, y - high, x + wide, y - high), 255, brow)
+        ImageDraw.Draw(inside).ellipse(box, fill=255)
+        mirrored = np.array([x, y]) + [wide, high] * spot
+        ImageDraw.Draw(light).polygon([*mirrored.ravel()], fill=bright)
+    shift, angle = tuple(fine * rng.normal(0, 0.015, 2)), rng.normal(0, 3)
+    frames, light = (
+        layer.rotate(angle, translate=shift).resize((size, size), Image.Resampling.BOX)
+        for layer in (mask, ImageChops.multiply(light, inside))
+    )
+    return frames, light.filter(ImageFilter.GaussianBlur(size * 0.01 * rng.random()))
 
 
 def _thing(pen, rng, place, reach):

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 import small_run
+from PIL import Image
 
 from slider_jax import photographic, prepare
 from slider_jax.batch import to_bytes
@@ -118,7 +119,7 @@ def test_a_run_sees_photographs_and_its_sheets_do_not():
 def test_glasses_frame_the_eyes_and_nothing_below():
     whole = np.zeros((SIZE, SIZE))
     for seed in range(60):
-        lens = np.asarray(glasses(np.random.default_rng(seed), SIZE))
+        lens, _ = map(np.asarray, glasses(np.random.default_rng(seed), SIZE))
         whole += lens / 60
         for x, y in SIZE * np.array(EYES):
             around = lens[int(y) - 14 : int(y) + 15, int(x) - 12 : int(x) + 13]
@@ -131,7 +132,31 @@ def test_glasses_frame_the_eyes_and_nothing_below():
 @pytest.mark.parametrize("size", [8, SIZE, 200])
 def test_glasses_of_all_shapes_can_be_drawn(size):
     for seed in range(1000):
-        assert glasses(np.random.default_rng(seed), size).size == (size, size)
+        masks = glasses(np.random.default_rng(seed), size)
+        assert [mask.size for mask in masks] == [(size, size)] * 2
+
+
+def test_lenses_mirror_light_within_their_frames():
+    shone = [np.asarray(glasses(np.random.default_rng(s), SIZE)[1]) for s in range(60)]
+    assert 20 < sum(light.max() > 30 for light in shone) < 50  # many, not all
+    for light in shone:
+        outside = np.ones((SIZE, SIZE), bool)
+        for x, y in SIZE * np.array(EYES):
+            reach = int(0.2 * SIZE)  # half of a lens, shifted and turned
+            left, top = int(x) - reach, int(y) - reach
+            outside[top : top + 2 * reach, left : left + 2 * reach] = False
+        assert not light[outside].any()
+
+
+def test_what_lenses_mirror_is_added(monkeypatch):
+    monkeypatch.setattr(photographic, "SPECTACLED", 2)
+
+    def wearing(bright):
+        masks = [Image.new("L", (SIZE, SIZE), light) for light in (0, bright)]
+        monkeypatch.setattr(photographic, "glasses", lambda *_: masks)
+        return shot(3, 0.5)
+
+    np.testing.assert_allclose(wearing(50).cover - wearing(0).cover, 50, atol=1e-3)
 
 
 def test_some_shots_wear_glasses(monkeypatch):
@@ -140,4 +165,4 @@ def test_some_shots_wear_glasses(monkeypatch):
     monkeypatch.setattr(photographic, "glasses", drawn)
     for seed in range(300):
         shot(seed, 0.5)
-    assert 25 < len(worn) < 65
+    assert 50 < len(worn) < 100
