@@ -221,13 +221,18 @@ def _time_of(task):
 @contextlib.contextmanager
 def _cache() -> Iterator[None]:
     """Workers started in here find what others have compiled, and nothing older."""
+    before = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
             "JAX_COMPILATION_CACHE_DIR": folder,
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
             "TORCHINDUCTOR_CACHE_DIR": folder,
         }
-        yield
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 @contextlib.contextmanager

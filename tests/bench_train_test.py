@@ -274,6 +274,14 @@ def test_some_contenders_can_play_without_the_others():
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:resource_tracker")
+def test_the_workers_cache_goes_with_them():
+    before = dict(os.environ)
+    with bench_train._cache():
+        folder = os.environ["JAX_COMPILATION_CACHE_DIR"]
+        assert os.path.isdir(folder)
+    assert not os.path.exists(folder) and dict(os.environ) == before
+
+
 def test_real_workers_compete():
     """Ours and PyTorch, each in a process of its own."""
     some = [
