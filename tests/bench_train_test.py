@@ -272,8 +272,6 @@ def test_some_contenders_can_play_without_the_others():
     assert bench_train._named(None, some) == some
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:resource_tracker")
 def test_the_workers_cache_goes_with_them():
     before = dict(os.environ)
     with bench_train._cache():
@@ -282,13 +280,14 @@ def test_the_workers_cache_goes_with_them():
     assert not os.path.exists(folder) and dict(os.environ) == before
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:resource_tracker")
 def test_real_workers_compete():
     """Ours and PyTorch, each in a process of its own."""
     some = [
         c for c in bench_train.contenders("cpu") if c.name in ("ours", "PyTorch eager")
     ]
-    smaller = dataclasses.replace(SMALL, n_critic=1)
-    found = bench_train.compete(smaller, some, turns=1) | dict(threads=1)
+    found = bench_train.compete(SMALL, some, turns=1) | dict(threads=1)
     said = bench_train.table(found)
     for row in found["contenders"].values():
         assert row["memory"] > 1e8 and row["first"] > 0

@@ -106,7 +106,7 @@ def calm(tmp_path_factory):
     return workdir
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_one_of_two_is_stopped_and_both_resume(how, calm, tmp_path):
     """Asked to stop, both do, after the same step; of one killed the other soon hears.
 
@@ -134,7 +134,7 @@ def test_a_run_goes_on_with_other_devices(tmp_path):
     finish(start(tmp_path / "calm", *four))
     process = start(tmp_path / "run", *four)
     wait_for_checkpoint(tmp_path / "run")
-    process.send_signal(signal.SIGINT)  # as Ctrl-C does
+    process.send_signal(signal.SIGTERM)
     finish(process, code=75)
     assert 0 < max(checkpoints(tmp_path / "run")) < 120
     finish(start(tmp_path / "run", *options, "--devices", 2, "--parallel", "jit"))
