@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from slider_jax.face import landmarks
+from slider_jax.face.atlas import PARTS
 from slider_jax.face.camera import Camera, align
 from slider_jax.face.head import load_head
 from slider_jax.face.lighting import Light
@@ -138,6 +139,25 @@ def test_the_mirror_image_of_a_left_smile_is_a_right_smile():
     assert (difference > 0.1).mean() < 0.02  # pixels on edges
     assert np.median(difference) < 0.01
     assert (np.abs(left - rest).max(-1) > 0.1).sum() > 5
+
+
+def test_the_light_in_a_mouth_fades_from_the_incisors_to_the_molars():
+    head = load_head()
+    teeth = np.unique(head.face.triangles[head.part == PARTS.index("teeth")])
+    sky = default_puppet().visibility[teeth, 0]
+    depth = np.asarray(head.face.mean)[teeth, 2]
+    assert sky[depth > 103].min() > 0.65 and sky[depth < 70].max() < 0.1
+
+
+def test_folds_of_skin_are_a_little_darker():
+    """A brow that rises presses the forehead together."""
+    lit = light(0.6, 0.0)
+    raised = dict(browInnerUp=1.0, browOuterUpLeft=1.0, browOuterUpRight=1.0)
+    rest, up = (
+        linear(picture(shape, lit=lit, size=64).image)[8:20, 24:40]
+        for shape in (mesh(), mesh(**raised))
+    )
+    assert 0.8 < (up / rest).min() < 0.97
 
 
 def test_hair_covers_more_than_a_bald_head_and_long_hair_more_than_short():

@@ -264,7 +264,7 @@ def _teeth(key, look, side):
     """Ivory with gaps between, and gums above and below."""
     x, y = _grid(side, side)
     gap = _ramp(jnp.abs(jnp.sin(6.5 * jnp.pi * x)), 0.3, 0.05)
-    ivory = _rgb(0.9, 0.87, 0.8) * look.teeth
+    ivory = _rgb(0.93, 0.88, 0.78) * look.teeth
     colour = ivory * (1 - 0.22 * gap)[..., None]
     return _mix(colour, _rgb(0.66, 0.38, 0.36), _ramp(jnp.abs(y), 0.72, 0.86))
 

@@ -32,6 +32,8 @@ _MATERIAL = dict(
     lash=(0.5, 0.0, 10.0),
 )
 _MATERIAL |= {"long hair": (0.4, 0.16, 9.0), "hair": (0.4, 0.14, 9.0)}
+# From the throat to the incisors, in millimetres: the share of light that gets in.
+_MOUTH_LIGHT = (70.0, 88.0, 103.0), (0.05, 0.3, 0.7)
 _SHOWN = ("skin", "mouth", "teeth", "tongue", "eye", "lash")
 
 
@@ -91,12 +93,16 @@ def puppet(head: Head) -> Puppet:
 
 
 def _lit_mouth(head):
-    """Teeth and tongue get more light than a head with nearly closed lips lets in."""
+    """Teeth and tongue get more light than a head with nearly closed lips lets in.
+
+    Most of it falls on what is in front, next to none on what is by the throat.
+    """
     inside = np.isin(head.part, [PARTS.index("teeth"), PARTS.index("tongue")])
     vertices = np.unique(head.face.triangles[inside])
     visibility = head.visibility.copy()
+    share = np.interp(np.asarray(head.face.mean)[vertices, 2], *_MOUTH_LIGHT)
     open_sky = np.array([1.0, 1 / (2 * np.sqrt(np.pi)) * 4 * np.pi] + [0.0] * 8)
-    visibility[vertices] += 0.4 * (open_sky - visibility[vertices])
+    visibility[vertices] += share[:, None] * (open_sky - visibility[vertices])
     return visibility
 
 
@@ -195,7 +201,7 @@ def _dress(puppet, look, rest, mesh, camera, light):
     rest_area = jnp.linalg.norm(area_normals(rest, puppet.solid), axis=-1)
     normal = normal / (area[:, None] + 1e-6)
     # Where skin is pressed together it folds, and folds are dark.
-    crease = jnp.clip(area / (rest_area + 1e-6), 0.72, 1.08)
+    crease = jnp.clip(jnp.sqrt(area / (rest_area + 1e-6)), 0.85, 1.04)
     turn = rotation_matrix(camera.rotation)
     towards = jnp.concatenate([jnp.ones(1), lighting.basis(light.direction @ turn)])
     sky = jnp.clip(1.2 * puppet.visibility[:, 0], 0.06, 1) * crease
