@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+from small_game import WEIGHTS
 
 HERE = pathlib.Path(__file__).parent
 pytestmark = pytest.mark.slow
@@ -74,6 +75,11 @@ def assert_same_course(a, b, rtol=1e-5, atol=1e-6):
     """Two runs with the same final state, and the same losses on the way."""
     np.testing.assert_allclose(final(a), final(b), rtol=rtol, atol=atol)
     for x, y in zip(metrics(a), metrics(b), strict=True):
+        for player, weights in WEIGHTS.items():
+            # A total may be a small difference of large terms, and rounds as they do.
+            terms = (weight * y[f"{player}/{name}"] for name, weight in weights.items())
+            total, room = f"{player}/total", rtol * max(map(abs, terms))
+            assert x.pop(total) == pytest.approx(y.pop(total), rel=rtol, abs=room)
         assert x == pytest.approx(y, rel=rtol, abs=atol)
 
 
