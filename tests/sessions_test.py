@@ -1,6 +1,9 @@
 """Rows of the open set: the same each time, and labelled with what was drawn."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -103,6 +106,23 @@ def test_somebody_alone_may_speak():
     speaks = np.mean([speech.any() for _, speech, _ in drawn])
     assert 0.1 < speaks < 0.4
     assert max(np.abs(np.concatenate(words[:2])).max() for words in drawn) <= 1
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="it takes two cores",
+)
+def test_labels_do_not_depend_on_the_cores():
+    labels = (
+        "import numpy as np; from slider_jax.face import maps, sessions; "
+        "r = sessions.Renderer(64, 3); say = lambda x: np.float32(x).tobytes().hex(); "
+        "[print(*map(say, r.draw_expression(np.random.default_rng(i), True)[:2])) "
+        "for i in range(20)]; print(say(maps.load_maps(40).sliders_of))"
+    )
+    one = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); "
+    env = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}  # of the tests
+    run = lambda line: subprocess.check_output([sys.executable, "-c", line], env=env)
+    assert run(one + labels) == run(labels)
 
 
 def test_takes_of_a_sitting_share_camera_light_and_background(sitting):

@@ -94,7 +94,8 @@ def load_head(
             f"{path} is damaged ({error}): reinstall slider_jax, or build it with "
             "`python data_prep/build_head.py`."
         ) from error
-    units = a["units"].astype(np.float32)
+    # In float64 until what is summed up is: float32's last digits depend on the cores.
+    units = a["units"].astype(np.float64)
     weight = a["weight"]
     drawn = units.reshape(len(units), -1)
     names = lambda kind, n: tuple(f"{kind}_{i + 1:02d}" for i in range(n))
@@ -106,20 +107,21 @@ def load_head(
             requests = SPOKEN if kind == "speech" else REQUESTS
             scale = np.maximum(scale, _reach(basis, weight, requests @ drawn))
         labels = names(kind, len(scale))
+        basis = basis.astype(np.float32)
         return Blendshapes(basis, scale, weight, labels, orthonormal)
 
     def pca(kind):
         return shapes(kind, np.tensordot(a[f"{kind}_of_units"], units, axes=1))
 
     def sparse():
-        return shapes("sparse", a["sparse_basis"].astype(np.float32), False)
+        return shapes("sparse", a["sparse_basis"].astype(np.float64), False)
 
     face = FaceModel(
         mean=a["mean"] + a["mean_person"],
         identities=a["identities"].astype(np.float32),
         expression=pca("expression") if basis == "pca" else sparse(),
         speech=pca("speech"),
-        units=units,
+        units=units.astype(np.float32),
         triangles=a["triangles"].astype(np.int32),
         mirror=a["mirror"].astype(np.int32),
         slider_names=SLIDERS,

@@ -15,12 +15,14 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float
 
+from slider_jax.batch import EXPRESSION, SPEECH
 from slider_jax.face import camera as cameras
 from slider_jax.face import expressions, landmarks, textured
 from slider_jax.face.appearance import Look, bake
 from slider_jax.face.camera import Camera
 from slider_jax.face.head import Head, load_head
 from slider_jax.face.lighting import Light
+from slider_jax.face.maps import load_maps
 from slider_jax.face.model import FaceModel
 from slider_jax.face.people import sample_identity, sample_look
 from slider_jax.face.render import Puppet, default_puppet, render
@@ -165,7 +167,7 @@ class Renderer:
             if not missing.any():
                 break
             room *= 1.5
-        sliders = np.asarray(_sliders(expression, speech))
+        sliders = np.float32(np.hstack([expression, speech]) @ _maps().sliders_of.T)
         for i in range(takes):
             yield dict(
                 image=image[i],
@@ -201,7 +203,7 @@ class Renderer:
         sliders = sliders * (0.6 if speaks else 1.0)  # two open jaws would add up
         return (
             _parameters(sliders),
-            np.clip(_speech_of_sliders() @ words, -1, 1) * speaks,
+            np.clip(_maps().speech_of @ words, -1, 1) * speaks,
             kind,
         )
 
@@ -212,8 +214,12 @@ def _at_rest():
     return zeros(face.expression), zeros(face.speech), "neutral"
 
 
+def _maps():
+    return load_maps(EXPRESSION + SPEECH)
+
+
 def _parameters(sliders):
-    return np.clip(_expression_of_sliders() @ sliders, -1, 1)
+    return np.clip(_maps().components_of @ sliders, -1, 1)
 
 
 @functools.lru_cache(maxsize=4)
@@ -249,24 +255,6 @@ def _puppet(wardrobe, style):
     if style is None:
         return jax.device_put(default_puppet())
     return jax.device_put(textured.load(wardrobe).styles[style].puppet)
-
-
-@functools.cache
-def _expression_of_sliders():
-    face = load_head().face
-    return np.asarray(jax.jit(jax.vmap(face.to_expression, out_axes=1))(np.eye(52)))
-
-
-@functools.cache
-def _speech_of_sliders():
-    face = load_head().face
-    one = lambda sliders: face.speech.project(jnp.tensordot(sliders, face.units, 1))
-    return np.asarray(jax.jit(jax.vmap(one, out_axes=1))(np.eye(52)))
-
-
-@jax.jit
-def _sliders(expression, speech):
-    return jax.vmap(load_head().face.to_sliders)(expression, speech)
 
 
 @functools.partial(jax.jit, static_argnames=("size", "samples", "batched", "room"))
