@@ -47,6 +47,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         added=False,
         warped=False,
         fold=1,
+        tint=1.0,
         initial="normal",
         dtype="float32",
     )
@@ -119,7 +120,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
     if "default" in asked:  # the network of SliderGAN's, an hour less of one core
-        config.model.update(warped=True, size=128, fold=2)
+        config.model.update(warped=True, size=128, fold=2, tint=0.25)
         config.data.update(batch_size=16, n_critic=1, photographic=0.5)
         config.learning_rate.critic = 5e-4
         config.constant = 0.9

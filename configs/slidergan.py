@@ -56,6 +56,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         added=False,
         warped=False,
         fold=1,
+        tint=1.0,
         initial="normal",
         dtype="float32",
     )
@@ -148,6 +149,8 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         # Which gains nothing in runs as short as the demo; and 128 px for little more
         # than the price of 64.
         config.model.update(warped=True, size=128, fold=2)
+        # Teeth painted as lips plus cyan are blue on paler lips: cover the lips.
+        config.model.tint = 0.25
         # Squared, the truth teaches means: soft mouths with violet rims.
         config.model.distance = "absolute"
         # No game, which made pictures worse at 128 px: the truth has what they need, at
@@ -155,7 +158,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         # shall be what it sees in the truth, and `edges` keep that from being dots.
         # Last, it asks for expressions too.
         truth = dict(paired=500.0, colour=250.0, moved=500.0, likeness=50.0)
-        truth.update(edges=250.0, cover=400.0)
+        truth.update(edges=250.0, cover=100.0)
         truth.update(mask=0.0, mask_entropy=0.0)
         painting = phase("paired", 0, dict(expression=0.0), truth)
         asking = phase(

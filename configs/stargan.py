@@ -43,6 +43,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         added=False,
         warped=False,
         fold=1,
+        tint=1.0,
         initial="torch",
         dtype="float32",
     )

@@ -33,7 +33,8 @@ def served(*options):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = ["slider", "studio", "--no-browse", "--port", str(port), *options]
+    slider = pathlib.Path(sys.executable).with_name("slider")
+    command = [slider, "studio", "--no-browse", "--port", str(port), *options]
     process = subprocess.Popen(command)
     try:
         while not _answers(port):

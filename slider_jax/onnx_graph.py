@@ -117,8 +117,11 @@ def editor(model: Model, **notes: str) -> bytes:
         flow = graph.add("Mul", graph.add("Tanh", part(4, 6)), farthest)
         base = graph.add("GridSample", image, _places(graph, back(flow), size), **_LOOK)
         cover = graph.add("Sub", part(6, 7), np.float32(generator.SHUT))
-        shows = graph.add("Sub", np.float32(1), graph.add("Sigmoid", cover))
-        base = graph.add("Mul", shows, base)
+        cover = graph.add("Sigmoid", cover)
+        base = graph.add("Mul", graph.add("Sub", np.float32(1), cover), base)
+        tint = np.float32(net.tint)
+        share = graph.add("Add", tint, graph.add("Mul", 1 - tint, cover))
+        colour = graph.add("Mul", share, colour)
     if net.added or net.warped:
         limits = np.float32(-1), np.float32(1)
         colour = graph.add("Clip", graph.add("Add", base, colour), *limits)

@@ -22,7 +22,7 @@ MODELS = {
     "added": dict(warped=False, added=True),
     "full": {
         **dict(mapped=True, warped=True, bounded=True),
-        **dict(parameters=40, size=64, depth=4, blocks=2, fold=2),
+        **dict(parameters=40, size=64, depth=4, blocks=2, fold=2, tint=0.25),
     },
 }
 

@@ -124,9 +124,10 @@ def test_an_added_colour_starts_near_the_photo_and_stays_in_range():
     np.testing.assert_allclose(colour, (image + drawn).clip(-1, 1), atol=1e-6)
 
 
-def test_a_warped_generator_moves_the_photo_and_adds_its_colours():
+@pytest.mark.parametrize("tint", [1.0, 0.25])
+def test_a_warped_generator_moves_the_photo_and_adds_its_colours(tint):
     image, condition = draw(2, 16, 16, 3), draw(2, 5, seed=1)
-    network = Generator(**SMALL, warped=True)
+    network = Generator(**SMALL, warped=True, tint=tint)
     params = quick(network.init)(jax.random.key(0), image, condition)
     for name in ("flow", "cover"):
         params["params"]["heads"][name] *= 1000
@@ -135,7 +136,8 @@ def test_a_warped_generator_moves_the_photo_and_adds_its_colours():
     drawn = quick(Generator(**SMALL).apply)(params, image, condition)
     assert (drawn.flow == 0).all()
     assert 0 <= cover.min() < 0.1 < 0.9 < cover.max() <= 1
-    expected = drawn.colour + (1 - cover) * warp.moved(image, flow)
+    covered = drawn.colour * (tint + (1 - tint) * cover)
+    expected = covered + (1 - cover) * warp.moved(image, flow)
     np.testing.assert_allclose(colour, expected.clip(-1, 1), atol=1e-6)
     np.testing.assert_array_equal(mask, drawn.mask)
 

@@ -219,7 +219,7 @@ def test_the_default_learns_without_a_game(get_config):
     assert [phase.name for phase in config.phases] == ["reading", "painting", "asking"]
     read, paint, ask = (prepare.weights_of(config, number) for number in range(3))
     assert read["generator"] is paint["critic"] is ask["critic"] is None
-    learnt = dict(paired=500.0, likeness=50.0, edges=250.0, cover=400.0)
+    learnt = dict(paired=500.0, likeness=50.0, edges=250.0, cover=100.0)
     learnt |= dict(colour=250.0, moved=500.0, mask=None, mask_entropy=None)
     assert paint["generator"] == learnt
     assert ask["generator"] == paint["generator"] | dict(expression=200.0)

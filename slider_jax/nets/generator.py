@@ -99,13 +99,15 @@ class Heads(nn.Module):
 
     What is `added` to a photo starts at almost nothing. So do the flow and the cover,
     which hides the moved photo where something else comes to light: the inside of a
-    mouth is no tint of stretched lips.
+    mouth is no tint of stretched lips. Where nothing is covered, `tint` of a colour is
+    added: if all of it may be, teeth become lips plus cyan, which paler lips give away.
     """
 
     masked: bool = True
     added: bool = False
     warped: bool = False
     fold: int = 1
+    tint: float = 1.0
     initial: str = "normal"
     dtype: str = "float32"
 
@@ -134,6 +136,7 @@ class Heads(nn.Module):
         if self.warped:
             flow = FARTHEST * jnp.tanh(x[..., -3:-1])
             cover = nn.sigmoid(x[..., -1:] - SHUT)
+            colour = colour * (self.tint + (1 - self.tint) * cover)
             colour = (colour + (1 - cover) * moved(image, flow)).clip(-1, 1)
         elif self.added:
             colour = (colour + image).clip(-1, 1)
@@ -190,6 +193,7 @@ class Generator(nn.Module):
     added: bool = False
     warped: bool = False
     fold: int = 1
+    tint: float = 1.0
     initial: str = "normal"
     dtype: str = "float32"
 
@@ -215,5 +219,5 @@ class Generator(nn.Module):
             features = self.width << (self.down - i - 1)
             x = TransposedConvolution(features, **kind, name=f"up_{i}")(x)
             x = nn.relu(InstanceNorm(name=f"up_{i}_norm")(x))
-        looks = (self.masked, self.added, self.warped, self.fold)
+        looks = (self.masked, self.added, self.warped, self.fold, self.tint)
         return Heads(*looks, **kind, name="heads")(x, image)
