@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from slider_jax.face import appearance, sessions
 from slider_jax.face import atlas as layout
-from slider_jax.face import sessions
 from slider_jax.face.appearance import crown_coordinates
 from slider_jax.face.head import load_head
 from slider_jax.face.people import sample_look
@@ -164,6 +164,19 @@ def test_what_is_stronger_in_the_look_shows_in_its_place(look, sheet):
     assert redness(rosy, lip) > redness(pale, lip) + 0.05
     assert redness(rosy, cheek) > redness(pale, cheek) + 0.03
     assert texel(head, rosy, jaw).mean() < texel(head, pale, jaw).mean() - 0.04
+
+
+def test_roots_of_lashes_darken_the_rims_of_both_eyes_and_no_more():
+    """A closed lid is seen by its rim."""
+    head = load_head()
+    upper, lower = (head.face.mean[head.dense_landmarks[i]] for i in (159, 145))
+    lid, corner = upper + [0, 5, 0], head.face.mean[head.dense_landmarks[133]]
+    places = np.stack([upper, lower, lid, corner])
+    for side in (1, -1):
+        x, y = side * places[:, 0], places[:, 1]
+        dark = appearance._lash_line(jax.random.key(0), head, x, y)
+        assert 0.5 <= dark[0] <= 1 and dark[1] == pytest.approx(0.35 * dark[0])
+        assert (dark[2:] == 0).all()
 
 
 def test_hair_covers_the_scalp_unless_bald(look, sheet):

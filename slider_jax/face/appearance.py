@@ -3,6 +3,8 @@
 Everything is procedural, made from noise and masks: no picture of anyone is in it.
 """
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -156,6 +158,7 @@ def _skin(key, head, look, bare, strands, width):
     lips = look.lips * (1 + 0.05 * ridges + 0.02 * pores)[..., None]
     colour = _mix(colour, lips, _ramp(region["lips"], 0.2, 0.8) * look.lip_strength)
 
+    colour = _mix(colour, look.hair * 0.3, _lash_line(k[9], head, x, y))
     colour = _mix(colour, look.hair * 0.75, _brow(k[7], look, brow))
     return _roots(k[8], look, colour, place, scalp, strands)
 
@@ -196,6 +199,33 @@ def _strands(key, look, side):
     )
     mixed = straight * (1 - look.curl) + curls * look.curl
     return jax.scipy.stats.norm.cdf(mixed / (mixed.std() + 1e-6))
+
+
+# Of the dense landmarks, from the outer corner of one eye inwards.
+UPPER_RIM = (33, 246, 161, 160, 159, 158, 157, 173)
+LOWER_RIM = (33, 7, 163, 144, 145, 153)
+
+
+def _lash_line(key, head, x, y):
+    """Roots of lashes darken the rims, mostly the upper one: how closed lids are seen.
+
+    Lashes themselves are thinner than a pixel.
+    """
+    corners = head.face.mean[head.dense_landmarks, :2]
+    near = lambda rim: _ramp(_distance(-jnp.abs(x), y, corners[[*rim]]), 2.0, 0.6)
+    upper, lower = near(UPPER_RIM), near(LOWER_RIM)
+    return jax.random.uniform(key, minval=0.5) * jnp.maximum(upper, 0.35 * lower)
+
+
+def _distance(x, y, corners):
+    """From each place to a line of many corners, millimetres."""
+    nearest = jnp.inf
+    for (x0, y0), (x1, y1) in itertools.pairwise(corners):
+        dx, dy = x1 - x0, y1 - y0
+        t = jnp.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
+        away = jnp.hypot(x - x0 - t * dx, y - y0 - t * dy)
+        nearest = jnp.minimum(nearest, away)
+    return nearest
 
 
 def _hair(look, strands):
