@@ -149,7 +149,9 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         # Which gains nothing in runs as short as the demo; and 128 px for little more
         # than the price of 64.
         config.model.update(warped=True, size=128, fold=2)
-        # Teeth painted as lips plus cyan are blue on paler lips: cover the lips.
+        # Teeth painted as lips plus cyan are blue on paler lips: lips shall be covered.
+        # So shall thin gaps between them, which `cover` takes for no such place: it
+        # weighs little beside `paired`.
         config.model.tint = 0.25
         # Squared, the truth teaches means: soft mouths with violet rims.
         config.model.distance = "absolute"

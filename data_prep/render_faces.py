@@ -145,7 +145,8 @@ def mixture() -> dict:
         pose="yaw N(0, 14) degrees to 45, pitch N(1, 6) to 20, roll N(0, 3)",
         alignment="rigid31 on the neutral, then scale 3 %, roll 2 degrees, shift 1.2 %",
         light="soft sky of nine harmonics, one key light from in front; mouths are "
-        "darker further in, and the roots of lashes darken the rims of eyes",
+        "darker further in",
+        eyes="roots of lashes darken the rims",
         lens="white balance, exposure 0.85 to 1.15, blur to about 1 px, grain to 4 %",
         background="out of focus: smooth colours at four scales",
         expressions=expressed,

@@ -9,10 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 from ml_collections import ConfigDict
 
 from slider_jax import data, identity_weights, model_file, parallel
-from slider_jax.batch import Batch
+from slider_jax.batch import EXPRESSION, SPEECH, Batch
 from slider_jax.face import labels
 from slider_jax.step import (
     PLAYERS,
@@ -162,10 +163,10 @@ def first_state(config: ConfigDict, system: Any, optimizers: Any) -> TrainState:
         seed=config.seed,
         frozen=frozen(config),
     )
-    return begin_from(config.start, state) if config.get("start") else state
+    return begin_from(config.start, state, system) if config.get("start") else state
 
 
-def begin_from(path: str, state: TrainState) -> TrainState:
+def begin_from(path: str, state: TrainState, system: Any) -> TrainState:
     """Both players as they are in a model; "default" is that of the package."""
     model = model_file.load_model(None if path == "default" else path)
     weights = {player: getattr(model, player) for player in PLAYERS}
@@ -176,6 +177,14 @@ def begin_from(path: str, state: TrainState) -> TrainState:
             f"another model, or the config of this one: {model.card['system']} with "
             f"{model.card['model']}."
         )
+    for name in ("added", "bounded", "tint"):  # what shapes do not tell
+        then, now = (getattr(x, name, None) for x in (model.system, system))
+        if then != now:
+            logging.warning(
+                "start: the weights of %s were made for model.%s=%s, not %s: at first "
+                "they will draw or read something else.",
+                *(path, name, then, now),
+            )
     weights = jax.tree.map(jnp.asarray, weights)
     ema = jax.tree.map(jnp.copy, weights)
     return state.replace(params=state.params | weights, ema=ema)
@@ -231,17 +240,14 @@ def stream(config: ConfigDict, phase: Phase, step: int) -> Iterator[Batch]:
 
 def _mirror(config):
     """How a flip changes expression and speech components; other labels stay."""
-    from slider_jax.face.head import load_head
+    from slider_jax.face.maps import load_maps
 
     told = condition(config)
     if told["labels"] != "components":
         return (np.eye(labels.width(**told), dtype=np.float32),)
 
-    face = load_head().face
-    return tuple(
-        np.asarray(face.mirror_matrix(shapes))
-        for shapes in (face.expression, face.speech)
-    )
+    mirror = load_maps(EXPRESSION + SPEECH).mirror.astype(np.float32)
+    return mirror[:EXPRESSION, :EXPRESSION], mirror[EXPRESSION:, EXPRESSION:]
 
 
 def sample_batches(config: ConfigDict) -> list[tuple[str, Batch]]:

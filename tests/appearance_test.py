@@ -171,12 +171,28 @@ def test_roots_of_lashes_darken_the_rims_of_both_eyes_and_no_more():
     head = load_head()
     upper, lower = (head.face.mean[head.dense_landmarks[i]] for i in (159, 145))
     lid, corner = upper + [0, 5, 0], head.face.mean[head.dense_landmarks[133]]
-    places = np.stack([upper, lower, lid, corner])
+    places = np.stack([upper, lower, lid, corner, upper * [1, 1, -1]])
     for side in (1, -1):
-        x, y = side * places[:, 0], places[:, 1]
-        dark = appearance._lash_line(jax.random.key(0), head, x, y)
+        there = (places * [side, 1, 1]).astype(np.float32)
+        dark = appearance._lash_line(jax.random.key(0), head, there)
         assert 0.5 <= dark[0] <= 1 and dark[1] == pytest.approx(0.35 * dark[0])
         assert (dark[2:] == 0).all()
+
+
+def test_brows_are_drawn_where_they_are_known_to_be(look):
+    known = load_head().brow[..., 0] > -9
+    width = 2 * len(known)  # in coarser atlases nothing lies between two texels
+    with_and_without = [
+        np.asarray(sessions._bake(look.replace(brow_density=np.float32(x)), width))
+        for x in (0.9, 0)
+    ]
+    drawn = (with_and_without[0] != with_and_without[1]).any(2)[:width]
+    rows, columns = drawn.nonzero()
+    assert len(rows)
+    ends = lambda i: (i // 2, i // 2 + np.where(i % 2, 1, -1))  # mixed there
+    for row in ends(rows):
+        for column in ends(columns):
+            assert known[row, column].all()
 
 
 def test_hair_covers_the_scalp_unless_bald(look, sheet):

@@ -35,7 +35,7 @@ def _norm(p, name, x):
     )
 
 
-def generator(p, image, condition, *, blocks, down=2):
+def generator(p, image, condition, *, blocks, down=2, tint=1.0):
     """Colour, mask and the photo as the colours find it."""
     tiled = condition[:, :, None, None].expand(-1, -1, *image.shape[2:])
     x = F.conv2d(torch.cat([image, tiled], 1), p["enter/kernel"], padding=3)
@@ -57,6 +57,7 @@ def generator(p, image, condition, *, blocks, down=2):
     if "heads/flow" in p:
         base = moved(image, torch.tanh(head("flow")) / 4)
         cover = torch.sigmoid(head("cover") - 4)
+        colour = colour * torch.lerp(torch.tensor(tint), torch.tensor(1.0), cover)
         colour = ((1 - cover) * base + colour).clip(-1, 1)
     return colour, mask, base, cover
 
@@ -132,8 +133,8 @@ class Twin:
         self.adam_g, self.adam_d = adam(self.generator), adam(self.critic)
 
     def edit(self, image, expression):
-        blocks = self.model["blocks"]
-        made = generator(self.generator, image, expression, blocks=blocks)
+        how = dict(blocks=self.model["blocks"], tint=self.model.get("tint", 1.0))
+        made = generator(self.generator, image, expression, **how)
         colour, mask, *_ = made
         return mask * colour + (1 - mask) * image, *made
 

@@ -1,5 +1,6 @@
 """The loop: phases, resuming, stopping, and what it does when something is wrong."""
 
+import dataclasses
 import json
 import signal
 
@@ -155,7 +156,7 @@ def test_a_config_without_data_says_so(tmp_path):
         small_run.run(tmp_path, small)
 
 
-def test_a_run_begins_with_the_weights_of_a_model(tmp_path):
+def test_a_run_begins_with_the_weights_of_a_model(tmp_path, caplog):
     """Both players, and the smoothed ones; other shapes are refused."""
     model = small_editor.model(fields=dict(size=64))
     path = tmp_path / "model.npz"
@@ -167,6 +168,10 @@ def test_a_run_begins_with_the_weights_of_a_model(tmp_path):
     for player in ("generator", "critic"):
         assert_equal(state.params[player], getattr(model, player))
         assert_equal(state.ema[player], getattr(model, player))
+    assert not caplog.text
+    other = dataclasses.replace(model.system, tint=0.25)
+    prepare.first_state(small, other, optimizers)
+    assert "were made for model.tint=1.0, not 0.25" in caplog.text
     small.start = "default"
     with pytest.raises(ValueError, match="start: the weights of default are not"):
         begin()

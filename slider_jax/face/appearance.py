@@ -158,8 +158,10 @@ def _skin(key, head, look, bare, strands, width):
     lips = look.lips * (1 + 0.05 * ridges + 0.02 * pores)[..., None]
     colour = _mix(colour, lips, _ramp(region["lips"], 0.2, 0.8) * look.lip_strength)
 
-    colour = _mix(colour, look.hair * 0.3, _lash_line(k[9], head, x, y))
-    colour = _mix(colour, look.hair * 0.75, _brow(k[7], look, brow))
+    colour = _mix(colour, look.hair * 0.3, _lash_line(k[9], head, place))
+    # On the way to what is far away from a brow lie no hairs.
+    near = grow(head.brow[..., 0] > -9) == 1
+    colour = _mix(colour, look.hair * 0.75, near * _brow(k[7], look, brow))
     return _roots(k[8], look, colour, place, scalp, strands)
 
 
@@ -206,21 +208,23 @@ UPPER_RIM = (33, 246, 161, 160, 159, 158, 157, 173)
 LOWER_RIM = (33, 7, 163, 144, 145, 153)
 
 
-def _lash_line(key, head, x, y):
+def _lash_line(key, head, place):
     """Roots of lashes darken the rims, mostly the upper one: how closed lids are seen.
 
     Lashes themselves are thinner than a pixel.
     """
-    corners = head.face.mean[head.dense_landmarks, :2]
-    near = lambda rim: _ramp(_distance(-jnp.abs(x), y, corners[[*rim]]), 2.0, 0.6)
+    x, y, z = jnp.moveaxis(place, -1, 0)
+    corners = lambda rim: [head.face.mean[head.dense_landmarks[i]] for i in rim]
+    near = lambda rim: _ramp(_distance(-jnp.abs(x), y, corners(rim)), 2.0, 0.6)
     upper, lower = near(UPPER_RIM), near(LOWER_RIM)
-    return jax.random.uniform(key, minval=0.5) * jnp.maximum(upper, 0.35 * lower)
+    strength = jax.random.uniform(key, minval=0.5) * (z > 0)  # not behind the head
+    return strength * jnp.maximum(upper, 0.35 * lower)
 
 
 def _distance(x, y, corners):
     """From each place to a line of many corners, millimetres."""
     nearest = jnp.inf
-    for (x0, y0), (x1, y1) in itertools.pairwise(corners):
+    for (x0, y0, _), (x1, y1, _) in itertools.pairwise(corners):
         dx, dy = x1 - x0, y1 - y0
         t = jnp.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
         away = jnp.hypot(x - x0 - t * dx, y - y0 - t * dy)

@@ -100,7 +100,7 @@ class Heads(nn.Module):
     What is `added` to a photo starts at almost nothing. So do the flow and the cover,
     which hides the moved photo where something else comes to light: the inside of a
     mouth is no tint of stretched lips. Where nothing is covered, `tint` of a colour is
-    added: if all of it may be, teeth become lips plus cyan, which paler lips give away.
+    added to a moved photo: with all of it, teeth are lips plus cyan: blue on pale ones.
     """
 
     masked: bool = True

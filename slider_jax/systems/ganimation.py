@@ -36,11 +36,11 @@ class System:
     depth: int = 6  # of the critic
     mask: str = "code"  # of MASKS
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
-    mapped: bool = False  # see nets/generator.py; all five are for short runs
+    mapped: bool = False  # see nets/generator.py; all four are for short runs
     added: bool = False
     warped: bool = False
     fold: int = 1
-    tint: float = 1.0
+    tint: float = 1.0  # of colours, where nothing covers a warped photo
     initial: str = "normal"  # N(0, 0.02)
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 

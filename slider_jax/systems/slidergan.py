@@ -37,11 +37,11 @@ class System:
     penalty_on: str = "scores"  # or "sigma" of them, as eq. 6 prints
     critic_kind: str = "stargan"  # or "patchgan70": neither depth nor fold
     bounded: bool = False  # the critic's expressions, by tanh
-    mapped: bool = False  # see nets/generator.py; all five are for short runs
+    mapped: bool = False  # see nets/generator.py; all four are for short runs
     added: bool = False
     warped: bool = False
     fold: int = 1
-    tint: float = 1.0
+    tint: float = 1.0  # of colours, where nothing covers a warped photo
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
     initial: str = "normal"  # GANimation's N(0, 0.02); "torch" suits narrow networks
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32

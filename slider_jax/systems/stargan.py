@@ -24,11 +24,11 @@ class System:
     blocks: int = 6
     depth: int = 6  # of the critic
     distance: str = "absolute"  # between pictures, of losses.DISTANCES
-    mapped: bool = False  # see nets/generator.py; all five are for short runs
+    mapped: bool = False  # see nets/generator.py; all four are for short runs
     added: bool = False
     warped: bool = False
     fold: int = 1
-    tint: float = 1.0
+    tint: float = 1.0  # of colours, where nothing covers a warped photo
     initial: str = "torch"  # as PyTorch leaves it
     dtype: str = "float32"  # of the generator; the critic's penalty needs float32
 
