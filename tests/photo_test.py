@@ -127,14 +127,20 @@ def test_a_wrong_choice_is_answered_with_the_right_ones(couple):
 
 
 @pytest.mark.parametrize("quarter", [1, 2, 3])
-def test_a_photo_on_its_side_is_aligned_upright(face, quarter):
-    upright = photo.open_photo(np.asarray(face))
-    turned = photo.open_photo(np.rot90(np.asarray(face), quarter))
-    crops = [
-        photo.crop(p, photo.frame(photo.find_faces(p)[0], 64), 64).astype(float)
-        for p in (upright, turned)
-    ]
-    assert abs(crops[0] - crops[1]).mean() < 6
+def test_photos_on_their_side_are_aligned_upright(tiny, quarter):
+    """The median of nine: a small render on its head may be taken for one that is not."""
+
+    def crop(pixels):
+        p = photo.open_photo(pixels)
+        return photo.crop(p, photo.frame(photo.find_faces(p)[0], 64), 64).astype(float)
+
+    split, _, pose = tiny
+    apart = []
+    for row in np.abs(pose).max(1).argsort()[:36:4]:
+        face = Image.fromarray(split[np.array([row])][0]).resize((220, 220))
+        turned = np.rot90(np.asarray(face), quarter)
+        apart.append(abs(crop(np.asarray(face)) - crop(turned)).mean())
+    assert np.median(apart) < 6
 
 
 def test_a_crop_looks_the_same_at_any_resolution(face):
