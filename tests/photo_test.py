@@ -128,7 +128,7 @@ def test_a_wrong_choice_is_answered_with_the_right_ones(couple):
 
 @pytest.mark.parametrize("quarter", [1, 2, 3])
 def test_photos_on_their_side_are_aligned_upright(tiny, quarter):
-    """The median of nine: a small render on its head may be taken for one that is not."""
+    """The median of nine: small renders on their head may be taken for upright."""
 
     def crop(pixels):
         p = photo.open_photo(pixels)
