@@ -179,16 +179,18 @@ def _reference():
 
 
 def _all_faces(photo):
-    """Each once; a photo that lies on its side is turned until a face shows."""
+    """Each once; a photo that lies on its side is turned until a face is certain."""
+    best, belief = [], lambda faces: max((face.score for face in faces), default=0.0)
     for quarter in range(4):
         turned = np.ascontiguousarray(np.rot90(photo.pixels, quarter))
         regions = [found.region for found in landmarker.detect(turned)]
         for i in reversed(range(quarter)):
             regions = [_turn_back(r, photo.pixels.shape[1 - i % 2]) for r in regions]
         found = [face for r in regions if (face := _face(photo, r))]
-        if found:
-            return _distinct(_believed(found))
-    return []
+        best = max(best, found, key=belief)
+        if belief(best) > CERTAIN:
+            break
+    return _distinct(_believed(best))
 
 
 def _turn_back(region, width):

@@ -67,7 +67,7 @@ def test_a_long_picture_is_looked_at_in_the_middle_of_a_tile(faces, size):
 
 
 def test_noise_and_faces_upside_down_are_not_believed(faces):
-    """But for one of eight faces, by a hair: .525."""
+    """One of eight is by a hair (.525): not certain, so the right way up wins."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     noise = np.asarray(Image.fromarray(noise).resize((SIZE, SIZE)))
 
