@@ -190,6 +190,9 @@ def glasses(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.Ima
     pen = ImageDraw.Draw(mask)
     wide, thick = fine * rng.uniform(0.08, 0.14), int(fine * rng.uniform(0.005, 0.03))
     high = wide * rng.uniform(0.55, 1)
+    # Eyes look through the upper half, close under the bar; cheeks are free.
+    low = rng.uniform(-0.1, 0.7) * min(high, 0.17 * fine - high)
+    bridge = low - rng.uniform(0, 0.8) * high
     shade, round_ = int(rng.uniform(0, 60)), rng.random() < 0.5
     corners = functools.partial(pen.rounded_rectangle, radius=0.4 * high)
     lens = pen.ellipse if round_ else corners
@@ -197,7 +200,9 @@ def glasses(rng: np.random.Generator, size: int) -> tuple[Image.Image, Image.Ima
     spot = rng.uniform(-0.8, 0.8, 2) + rng.uniform(-0.5, 0.5, (4, 2))
     bright = int(rng.uniform(40, 220)) * (rng.random() < MIRRORING)
     for (x, y), ear in zip(fine * np.array(EYES), (0.15, 0.85), strict=True):
-        pen.line((fine * ear, y, fine / 2, y), 255, thick)  # temple and bridge
+        ends = fine * ear, y + bridge, fine / 2, y + bridge
+        pen.line(ends, 255, thick)  # temple and bridge
+        y += low
         box = (x - wide, y - high, x + wide, y + high)
         lens(box, fill=shade, outline=255, width=thick)
         if round_:

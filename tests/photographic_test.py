@@ -129,6 +129,17 @@ def test_glasses_frame_the_eyes_and_nothing_below():
         assert 0 < whole[y, x] < 60  # one looks through
 
 
+def test_eyes_look_through_the_upper_half_of_many_glasses():
+    """Rims below are then further from the eyes than the bars above."""
+    reach = []
+    for seed in range(60):
+        lens = np.asarray(glasses(np.random.default_rng(seed), SIZE)[0])
+        rows = np.flatnonzero((lens > 60).any(1)) - 0.4 * SIZE
+        reach.append([-rows[0], rows[-1]])
+    above, below = np.mean(reach, 0)
+    assert below > 1.1 * above
+
+
 @pytest.mark.parametrize("size", [8, SIZE, 200])
 def test_glasses_of_all_shapes_can_be_drawn(size):
     for seed in range(1000):
