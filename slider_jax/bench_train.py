@@ -365,7 +365,9 @@ def _cell(row, task):
 def _verdict(rows, setting):
     """Our best against the best of theirs in every type of theirs, by both clocks."""
     if not any(name.startswith(RIVAL) for name in rows):
-        yield f"{RIVAL} is not installed, so there is nobody to compare with."
+        missing = importlib.util.find_spec("torch") is None
+        why = "is not installed" if missing else "took no part"
+        yield f"{RIVAL} {why}, so there is nobody to compare with."
         return
     rivals = [row for name, row in rows.items() if name.startswith(RIVAL)]
     for dtype in dict.fromkeys(row["dtype"] for row in rivals):

@@ -1,6 +1,7 @@
 """`slider bench train` is fair: the rival plays the same game, and all take turns."""
 
 import dataclasses
+import importlib.util
 import inspect
 import multiprocessing
 import os
@@ -230,6 +231,9 @@ def test_without_pytorch_there_are_only_our_rows_and_a_sentence(play, monkeypatc
     assert bench_train.table(found).endswith(
         "PyTorch is not installed, so there is nobody to compare with."
     )
+    monkeypatch.undo()
+    if importlib.util.find_spec("torch"):
+        assert "PyTorch took no part, so" in bench_train.table(found)
 
 
 def test_a_worker_that_dies_is_named():
