@@ -170,9 +170,9 @@ def test_all_take_turns_and_the_first_one_rotates(play):
     found = play(3, a=player("a"), b=player("b"), c=player("c"))["contenders"]
     assert [len(row["round"]["wall"]) for row in found.values()] == [3, 3, 3]
     assert not found["a"]["generator"]["wall"]
-    calls = calls[-36:]  # each one twice: what goes before does not count
-    assert calls[::2] == calls[1::2]
-    turns = [name for name, task in calls[::2] if task == "round"]
+    calls = calls[-54:]  # each one three times: what goes before does not count
+    assert calls[::3] == calls[1::3] == calls[2::3]
+    turns = [name for name, task in calls[::3] if task == "round"]
     assert "".join(turns) == "abcbcacab"
 
 
