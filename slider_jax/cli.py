@@ -279,7 +279,9 @@ def studio(
         str,
         typer.Option(help="Where to listen. Others than this machine can ask then."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any that is free.")] = 7862,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="0 takes any that is free.")
+    ] = 7862,
     browse: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     browser: Annotated[
         bool,

@@ -107,7 +107,7 @@ def transfer(
 
     For example: slider transfer smiling.jpg me.jpg --region mouth
     """
-    saved = pathlib.Path(source).suffix in (".json", ".csv")
+    saved = pathlib.Path(source).suffix.lower() in (".json", ".csv")
     load = pathlib.Path(source) if saved else None
     where = dict(face=face, box=box, region=region, strength=strength)
     order = options.order(load=load, **where)

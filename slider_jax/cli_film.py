@@ -64,8 +64,9 @@ def animate(
     For example: slider animate me.jpg take.csv -o me.mp4 --audio take.mov
     or: slider animate me.jpg happiness=1 surprise=1 measured -o me.gif
     """
-    from slider_jax import film, jobs, recording, strips
+    from slider_jax import files, film, jobs, recording, strips
     from slider_jax.face import requests
+    from slider_jax.photo_file import to_srgb
 
     path = out or pathlib.Path("stdin.gif" if photo == "-" else photo).with_suffix(
         ".gif"
@@ -96,10 +97,13 @@ def animate(
         wanted = film.passages(vectors, seconds, fps)
     if back:
         wanted = [*wanted, *wanted[-2:0:-1]]
+    if kind == ".gif":
+        film.check_length(len(wanted))
     longest = longest or (640 if kind == ".gif" else 1920)
     results = (session.edit(frame, **how) for frame in wanted)
+    seen = to_srgb(session.photo)  # no film holds a profile
     shots = (
-        result.photo.pixels
+        seen(result.photo.pixels)
         for result in cli_show.watched(results, len(wanted), "frame")
     )
     if crop:
@@ -109,7 +113,7 @@ def animate(
     frames = (film.shrink(shot, longest, even=kind == ".mp4") for shot in shots)
     record = {"animate": [pathlib.Path(w).name for w in what]} | how
     record = None if no_record else cli_show.record_of(session, record)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path)
     if kind == ".gif":
         film.write_gif(path, frames, fps, record=record)
     else:

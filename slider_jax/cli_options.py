@@ -151,6 +151,8 @@ def expression(path: pathlib.Path) -> dict[str, float]:
     from slider_jax import recording
 
     found = recording.read(path)
+    if not found.requests:
+        raise ValueError(f"{path} holds no expression.")
     if len(found.requests) != 1:
         raise ValueError(
             f"{path} holds {len(found.requests)} expressions, not one: give it to "

@@ -66,7 +66,7 @@ def sweep(
     from slider_jax import strips
 
     path = _sheet_path(photo, out, "sweep", force, as_json)
-    names = _check_names(slider)
+    names = _check_names(slider, low=low, high=high)
     values = np.linspace(low, high, steps).round(3).tolist()
     session, now = open_face(photo, set_, face, box, model)
     results = watched(strips.sweep(session, now, *names, values), steps)
@@ -109,7 +109,7 @@ def grid(
     from slider_jax import strips
 
     path = _sheet_path(photo, out, "grid", force, as_json)
-    names = _check_names(across, down)
+    names = _check_names(across, down, low=low, high=high)
     values = np.linspace(low, high, steps).round(3).tolist()
     session, now = open_face(photo, set_, face, box, model)
     made = strips.grid(session, now, *names, values, values)
@@ -164,7 +164,7 @@ def export(
     """
     import dataclasses
 
-    from slider_jax import jobs, model_file
+    from slider_jax import files, jobs, model_file
 
     kind = format_ or out.suffix.removeprefix(".")
     if kind not in FORMATS:
@@ -180,7 +180,7 @@ def export(
     if licence is not None:
         card = loaded.card | {"licence": licence}
         loaded = dataclasses.replace(loaded, card=card)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(out)
     facts = dict(model=loaded.id, pixels=loaded.size, parameters=loaded.parameters)
     if kind == "npz":
         model_file.save_model(out, loaded, dtype="float32" if full else "float16")
@@ -208,10 +208,15 @@ def _signed(value):
     return f"{value:+g}" if value else "0"
 
 
-def _check_names(*names):
+def _check_names(*names, low, high):
     """In full, before the model is loaded; mouthSmile stands for both sides."""
     for name in names:
         options.request([f"{name}=0"], "--set")
+        for option, end in (("--low", low), ("--high", high)):
+            try:
+                options.request([f"{name}={abs(end)}"], option)
+            except ValueError as error:
+                raise ValueError(f"{option} is {end:g}, too far: {error}") from error
     return names
 
 
@@ -244,12 +249,14 @@ def record_of(session: "Session", request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_sheet(sheet, path, session, request, no_record, label, as_json):
-    from slider_jax import photo
+    from slider_jax import files, photo
 
     record = None if no_record else record_of(session, request)
     target = None if path == "-" else path
     if target:
-        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(target)
+    if not session.photo.grey:  # a profile of greys is none of a sheet
+        sheet = sheet.replace(icc=session.photo.icc)
     content = photo.save(sheet, target, record=record, label=label)
     if target is None:
         sys.stdout.buffer.write(content)

@@ -27,12 +27,14 @@ def run(
     save: pathlib.Path | None = None,
 ) -> None:
     """One order for every photo."""
-    from slider_jax import jobs
+    from slider_jax import files, jobs
 
     writing = jobs.Writing(**writing)
     sources = jobs.expand(photos)
     if save is not None and len(sources) > 1:
         raise ValueError(f"{save} holds one expression: name one photo.")
+    if save is not None and order.face == "all":
+        raise ValueError(f"{save} holds one expression: give --face a number.")
     outs = jobs.targets(sources, out)
     options.check_stdout(outs, as_json)
     work = [jobs.Job(s, o, order) for s, o in zip(sources, outs, strict=True)]
@@ -45,7 +47,7 @@ def run(
         work = _wearing(work, _measured(editor, *giver))
     if out is not None and out != "-":
         for job in work:
-            pathlib.Path(job.out).parent.mkdir(parents=True, exist_ok=True)
+            files.make_folder(job.out)
     rows = attempt(lambda job: jobs.work(editor, job, writing), work, 1)
     if save is not None and "faces" in rows[0]:
         save_face(save, rows[0]["faces"], 0, editor)
@@ -92,11 +94,12 @@ def attempt(
 
 
 def check_expression_file(path: pathlib.Path, force: bool) -> None:
-    from slider_jax import jobs
+    from slider_jax import files, jobs
 
-    if path.suffix not in (".json", ".csv"):
+    if path.suffix.lower() not in (".json", ".csv"):
         raise ValueError(f"{path} ends neither in .json nor in .csv.")
     jobs.check_free(path, force)
+    files.make_folder(path)
 
 
 def save_face(

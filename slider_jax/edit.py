@@ -60,7 +60,8 @@ class Editor:
         """Finds and measures one face; what follows starts from this photo."""
         opened = _opened(source)
         if not isinstance(face, photo.Face):
-            face = photo.choose(photo.find_faces(opened, box=box), face)
+            faces = photo.find_faces(opened, box=box)
+            face = photo.choose(faces, face, opened.name)
         flipped = photo.is_flipped(opened)
         seen = face.mirrored(opened.pixels.shape[1]) if flipped else face
         frame = photo.frame(seen, self.model.size)

@@ -20,6 +20,17 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         scratch.unlink(missing_ok=True)
 
 
+def make_folder(path: str | os.PathLike) -> None:
+    """The one that a file shall lie in, `path`."""
+    folder = pathlib.Path(path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be made a folder ({error.strerror}): name another."
+        ) from error
+
+
 RESTORE = "install slider_jax again, or restore it with git"
 
 

@@ -59,16 +59,21 @@ def shrink(pixels: Frame, longest: int, *, even: bool = False) -> Frame:
     return np.asarray(image.resize(sides, Image.Resampling.LANCZOS))
 
 
+def check_length(count: int) -> None:
+    """Of a GIF, whose frames are all in memory."""
+    if count > MOST_GIF:
+        raise ValueError(
+            f"{count} frames are too many for a GIF ({MOST_GIF}): name an .mp4, or "
+            "lower --fps."
+        )
+
+
 def gif(
     frames: Iterable[Frame], rate: float, *, record: dict[str, Any] | None
 ) -> bytes:
     """One palette for all, and pixels that do not move keep their dots."""
     frames = list(frames)
-    if len(frames) > MOST_GIF:
-        raise ValueError(
-            f"{len(frames)} frames are too many for a GIF ({MOST_GIF}): name an .mp4, "
-            "or lower --fps."
-        )
+    check_length(len(frames))
     palette = _palette(frames)
     dotted = [Image.fromarray(f).quantize(palette=palette) for f in frames]
     first, images = np.asarray(dotted[0]), [dotted[0]]

@@ -23,6 +23,7 @@ ASIDE = ("photo", "out", "face", "box", "region", "strength")
 SEEN = ("x", "y", "w", "h", "yaw", "pitch", "roll", "score", "model")
 STANDARD = "-"  # input or output
 MOST = 2.0  # times the way from the measured face
+_LOOK = ("label", "quality")
 
 Row = dict[str, Any]  # a line of the report, for --json
 
@@ -40,6 +41,11 @@ class Writing:
     record: bool = True
     label: str | None = None
     quality: int | None = None
+
+    def look(self) -> dict[str, Any]:
+        """What of it shows in the picture, for its record."""
+        given = {name: getattr(self, name) for name in _LOOK}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def expand(names: Sequence[str]) -> list[str]:
@@ -205,6 +211,8 @@ def check(job: Job, writing: Writing) -> None:
 
 
 def check_free(path: pathlib.Path, force: bool) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it.")
     if path.exists() and not force:
         raise FileExistsError(
             f"{path} is there already: --force replaces it, --out names another."
@@ -216,10 +224,11 @@ def work(editor: Editor, job: Job, writing: Writing) -> Row:
     check(job, writing)
     source = sys.stdin.buffer if job.source == STANDARD else job.source
     results = orders.carry_out(editor, photo.open_photo(source), job.order)
+    record = orders.record(results, job.order) | writing.look()
     content = photo.save(
         results[-1].photo,
         None if job.out == STANDARD else job.out,
-        record=orders.record(results, job.order) if writing.record else None,
+        record=record if writing.record else None,
         label=writing.label,
         quality=writing.quality,
     )
@@ -238,10 +247,9 @@ def is_done(editor: Editor, job: Job, writing: Writing) -> bool:
         found = photo.read_record(out) or {}
     except (OSError, ValueError):
         return False
-    if not writing.record:
-        return True
-    same = found.get("request") == job.order.plain()
-    return same and found.get("model") == editor.model.id
+    wanted = {"request": job.order.plain(), "model": editor.model.id}
+    wanted |= dict.fromkeys(_LOOK) | writing.look()
+    return writing.record and all(found.get(k) == v for k, v in wanted.items())
 
 
 def resume(editor: Editor, job: Job, writing: Writing) -> Row:

@@ -68,7 +68,7 @@ def carry_out(editor: Editor, opened: photo.Photo, order: Order) -> list[Result]
     """One result for each face; the last photo has them all."""
     faces = photo.find_faces(opened, box=order.box)
     if order.face != EVERY:
-        faces = [photo.choose(faces, order.face)]
+        faces = [photo.choose(faces, order.face, opened.name)]
     results = []
     for face in faces:
         results.append(order.edit(editor.open(opened, face)))

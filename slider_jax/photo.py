@@ -102,7 +102,9 @@ def find_faces(photo: Photo, *, box: Sequence[float] | None = None) -> list[Face
     )
 
 
-def choose(faces: Sequence[Face], face: int | tuple[float, float]) -> Face:
+def choose(
+    faces: Sequence[Face], face: int | tuple[float, float], name: str = "the photo"
+) -> Face:
     """By index from the left, or by a click on it (x, y)."""
     if isinstance(face, tuple):
         x, y = face
@@ -110,11 +112,15 @@ def choose(faces: Sequence[Face], face: int | tuple[float, float]) -> Face:
         hit = [f for f in hit if f.box[1] <= y <= f.box[3]]
         if not hit:
             boxes = ", ".join(str([round(v) for v in f.box]) for f in faces)
-            raise FaceError(f"No face at ({x:g}, {y:g}): click inside {boxes}.")
+            raise FaceError(
+                f"No face at ({x:g}, {y:g}) of {name}: click inside {boxes}."
+            )
         return min(hit, key=lambda f: (f.box[2] - f.box[0]) * (f.box[3] - f.box[1]))
     if not 0 <= face < len(faces):
         last = len(faces) - 1
-        raise FaceError(f"There is no face {face}: choose 0 to {last}, left to right.")
+        raise FaceError(
+            f"There is no face {face} in {name}: choose 0 to {last}, left to right."
+        )
     return faces[face]
 
 

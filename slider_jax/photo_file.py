@@ -5,8 +5,9 @@ import dataclasses
 import io
 import os
 import pathlib
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -34,6 +35,11 @@ _LAYOUT += (
     33723,
     34377,
     34675,
+)
+
+# Where EXIF data is silent, programs turn a picture as its XMP packet says.
+_TURNED = re.compile(
+    rb"""\s*tiff:Orientation\s*=\s*(["'])\d\1|<tiff:Orientation>\d</tiff:Orientation>"""
 )
 
 Source = str | os.PathLike | bytes | BinaryIO | Image.Image | np.ndarray
@@ -176,6 +182,7 @@ def _of_image(image, name):
         raise PhotoError(f"{name} has no pixels: choose another file.")
     image.load()
     xmp, upright = xmp_of(image), _upright(image)
+    xmp = xmp and _TURNED.sub(b"", xmp)
     exif = _exif(image)
     encoder = _encoder(image)
     icc, format = image.info.get("icc_profile"), image.format or "PNG"
@@ -253,11 +260,29 @@ def _eight_bits(image):
 
 def _of_ink(image, icc):
     """To sRGB; the profile that says how the inks look is used up by it."""
-    if icc:
-        try:
-            inks = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-            srgb = ImageCms.createProfile("sRGB")
-            return ImageCms.profileToProfile(image, inks, srgb, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            pass  # a broken profile is no profile
-    return image.convert("RGB")
+    transform = _to_srgb(icc, "CMYK")
+    return (
+        ImageCms.applyTransform(image, transform) if transform else image.convert("RGB")
+    )
+
+
+def to_srgb(
+    photo: Photo,
+) -> Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "h w 3"]]:
+    """How its colours look where nothing says what they mean, as in a film."""
+    transform = _to_srgb(photo.icc, "RGB")
+    if transform is None:
+        return lambda pixels: pixels
+    seen = lambda pixels: ImageCms.applyTransform(Image.fromarray(pixels), transform)
+    return lambda pixels: np.asarray(seen(pixels))
+
+
+def _to_srgb(icc, mode):
+    if not icc:
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(profile, srgb, mode, "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None  # a broken profile is no profile, nor is one of another mode

@@ -30,7 +30,9 @@ WRITES = {
     ".tiff": "TIFF",
 }
 QUALITY = 95
+_LEGIBLE = 7  # pixels of a letter
 _XMP = 700  # where TIFF keeps it
+_TABLES = {34665, 34853}  # EXIF's and GPS's own, within a TIFF
 MOST_XMP = 64_500  # bytes of ours in a JPEG, whose segment holds 65,504 in all
 
 
@@ -106,10 +108,21 @@ def _to_image(photo, format, label):
 
 def _draw_label(image, text):
     """White on a dark plate, in the lower right corner."""
+    text = " ".join(text.split())
     size = max(10, round(min(image.size) / 40))
     font = ImageFont.load_default(size)
-    draw = ImageDraw.Draw(image, "RGBA")
     pad = size // 2
+    room = image.width - 3 * pad
+    if font.getlength(text) > room:
+        size = int(size * room / font.getlength(text))
+        font = ImageFont.load_default(max(size, 1))
+    missing = bytes(font.getmask("\ue000"))
+    for letter in text:
+        if bytes(font.getmask(letter)) == missing:
+            raise PhotoError(f"The label has {letter!r}, which its font has not.")
+    if size < _LEGIBLE:
+        raise PhotoError("The label is too long for this picture: shorten it.")
+    draw = ImageDraw.Draw(image, "RGBA")
     corner = (image.width - pad, image.height - pad)
     plate = draw.textbbox(corner, text, font, anchor="rb")
     grown = [v + d for v, d in zip(plate, (-pad, -pad, pad, pad), strict=True)]
@@ -121,7 +134,8 @@ def _options(photo, format, quality, entry):
     xmp = photo_record.packet(photo.xmp, entry)
     if format == "JPEG" and xmp and len(xmp) > MOST_XMP + 500:
         xmp = photo_record.packet(None, entry)
-    options = dict(icc_profile=photo.icc)
+    # A grey WebP has three channels, which a profile of one says nothing of.
+    options = dict(icc_profile=None if photo.grey and format == "WEBP" else photo.icc)
     if "dpi" in photo.encoder:
         options["dpi"] = photo.encoder["dpi"]
     if photo.exif and not (format == "JPEG" and len(photo.exif) > 65_000):
@@ -137,6 +151,8 @@ def _options(photo, format, quality, entry):
         options["compression"] = known if lossless else "tiff_lzw"
         tags = Image.Exif()
         tags.load(photo.exif)
+        if _TABLES & {*tags}:  # which Pillow writes by itself alone, uncompressed
+            options["compression"] = "raw"
         if xmp:
             tags[_XMP] = xmp
         return options | dict(exif=tags)

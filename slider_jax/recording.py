@@ -24,6 +24,7 @@ from slider_jax.face.requests import VISEME, Request, canonical, limits
 
 PARAMETERS = EXPRESSION + SPEECH
 LARGEST = 256 << 20  # bytes
+LONGEST = 6 * 3600  # seconds
 _TURNS = re.compile(r"(head|lefteye|righteye)(yaw|pitch|roll)")
 _CLOCKS = ("time", "seconds", "timecode", "frame")
 _OTHERS = ("blendshapecount", "model", "intensity")
@@ -52,7 +53,7 @@ def read(path: str | os.PathLike) -> Recording:
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no text: give a .json or a .csv file.") from None
     try:
-        return from_json(text) if path.suffix == ".json" else from_csv(text)
+        return from_json(text) if _is_json(path) else from_csv(text)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -60,11 +61,15 @@ def read(path: str | os.PathLike) -> Recording:
 def write(path: str | os.PathLike, recording: Recording) -> None:
     """To a .json or a .csv file."""
     path = pathlib.Path(path)
-    if path.suffix not in (".json", ".csv"):
+    if path.suffix.lower() not in (".json", ".csv"):
         raise ValueError(f"{path} ends neither in .json nor in .csv.")
-    text = to_json(recording) if path.suffix == ".json" else to_csv(recording)
+    text = to_json(recording) if _is_json(path) else to_csv(recording)
     with files.whole(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
+
+
+def _is_json(path):
+    return path.suffix.lower() == ".json"
 
 
 def to_json(recording: Recording) -> str:
@@ -113,10 +118,11 @@ def to_csv(recording: Recording) -> str:
 
 def from_csv(text: str) -> Recording:
     """Values beyond their range are clipped; turns of head and eyes are left out."""
-    rows = [row for row in csv.reader(io.StringIO(text)) if any(map(str.strip, row))]
+    table = csv.reader(io.StringIO(text))
+    rows = [(table.line_num, row) for row in table if any(map(str.strip, row))]
     if len(rows) < 2:
         raise ValueError("a table needs a row of names and a row of values.")
-    header, *rows = rows
+    (_, header), *rows = rows
     keys = [re.sub(r"[\s_]", "", cell).lower() for cell in header]
     columns, turns = {}, 0
     for i, (cell, key) in enumerate(zip(header, keys, strict=True)):
@@ -128,7 +134,7 @@ def from_csv(text: str) -> Recording:
         raise ValueError("no column is named after a slider.")
     at = {key: i for i, key in enumerate(keys)}
     requests, kept, clipped, lost = [], [], 0, 0
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         row = row + [""] * (len(header) - len(row))
         if "blendshapecount" in at and row[at["blendshapecount"]].strip() in ("0", ""):
             lost += 1
@@ -141,7 +147,9 @@ def from_csv(text: str) -> Recording:
                 clipped += not low <= value <= high
                 request |= dict.fromkeys(names, min(max(value, low), high))
         requests.append(request)
-        kept.append(row)
+        kept.append((number, row))
+    if not kept:
+        raise ValueError("no row has a tracked face.")
     notes = [
         sentence
         for count, sentence in (
@@ -151,7 +159,7 @@ def from_csv(text: str) -> Recording:
         )
         if count
     ]
-    model = kept[0][at["model"]].strip() or None if "model" in at and kept else None
+    model = kept[0][1][at["model"]].strip() or None if "model" in at else None
     return Recording(tuple(requests), _times(kept, at), model, tuple(notes))
 
 
@@ -195,29 +203,35 @@ def _number(cell, row, column):
 
 def _times(rows, at):
     if "timecode" in at:
-        return _rising(_timecodes([row[at["timecode"]] for row in rows]))
+        cells = [(number, row[at["timecode"]]) for number, row in rows]
+        return _rising(_seconds(np.array([_timecode(*cell) for cell in cells])))
     for key in ("time", "seconds"):
         if key in at:
-            return _rising(
-                [_number(row[at[key]], i, key) for i, row in enumerate(rows, 2)]
-            )
+            return _rising([_number(row[at[key]], n, key) for n, row in rows])
     return None
 
 
-def _timecodes(cells):
-    """Hours:minutes:seconds:frames, of 30 or, where frames go so high, 60 a second."""
+def _timecode(number, cell):
     try:
-        parts = np.array([[float(p) for p in cell.split(":")] for cell in cells])
-        hours, minutes, seconds, frames = parts.T
+        hours, minutes, seconds, frames = map(float, cell.split(":"))
     except ValueError:
         raise ValueError(
-            f"the timecode {cells[0]!r} is not hours:minutes:seconds:frames."
+            f"row {number}: the timecode {cell!r} is not hours:minutes:seconds:frames."
         ) from None
-    rate = 60 if len(frames) and frames.max() >= 30 else 30
-    return (3600 * hours + 60 * minutes + seconds + frames / rate).tolist()
+    return hours, minutes, seconds, frames
+
+
+def _seconds(timecodes):
+    """Frames are of 30 or, where they go so high, 60 a second."""
+    rate = 60 if timecodes[:, 3].max() >= 30 else 30
+    return (timecodes @ [3600, 60, 1, 1 / rate]).tolist()
 
 
 def _rising(times):
+    if not all(map(math.isfinite, times)) or times[-1] - times[0] > LONGEST:
+        raise ValueError(
+            f"times go beyond {LONGEST // 3600} hours: cut it in parts, or mend them."
+        )
     for i, (one, other) in enumerate(zip(times, times[1:], strict=False)):
         if not one <= other:
             raise ValueError(f"time goes backwards after {one:g} (frame {i + 1}).")
