@@ -208,6 +208,10 @@ MISTAKES = {
     "edit one.png --set jawOpen=1 -o x.bmp": "end its name in one of",
     "edit one.png --set jawOpen=1 --save x.txt": "neither in .json nor in .csv",
     "edit one.png other.jpg --set jawOpen=1 --save x.csv": "holds one expression",
+    "edit couple.png --set jawOpen=1 --face all --save x.csv": "give --face a number",
+    "edit one.png --set jawOpen=1 --save empty.json -f": "empty.json is a folder",
+    "edit one.png --set jawOpen=1 -o broken.jpg/x.png": "cannot be made a folder",
+    "edit one.png --load none.json": "none.json holds no expression",
     "edit one.png --set jawOpen=1 -o . -o -  --json": "both want standard output",
     "edit one.png other.jpg --set jawOpen=1 -o x.png": "is one file for 2 photos",
     "edit one.png other.jpg --set jawOpen=1 -o -": "Only one picture fits",
@@ -227,7 +231,9 @@ MISTAKES = {
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_sentence_and_exit_2(slider, here, line):
-    (here / "empty").mkdir()
+    for folder in ("empty", "empty.json"):
+        (here / folder).mkdir()
+    (here / "none.json").write_text('{"frames": []}')
     before = sorted(os.listdir())
     code, said, complained = slider(*line.split())
     assert (code, said) == (2, b"") and MISTAKES[line] in complained
@@ -305,6 +311,31 @@ def test_a_batch_never_takes_another_edit_or_an_older_one_for_done(slider, here)
     assert slider(*done, "--set=jawOpen=.3")[0] == 2
     code, said, _ = slider(*done, "--set=jawOpen=.3", "--force")
     assert code == 0 and "skipped" not in json.loads(said)[0]
+
+
+def test_a_batch_takes_nothing_for_done_that_looks_otherwise_or_does_not_say(slider):
+    asked = ("batch", ".", "-o", "new", "--json", "--set=jawOpen=.3")
+    first = lambda *how: {r["photo"]: r for r in json.loads(slider(*asked, *how)[1])}
+    marked = ("--label=AI", "--quality=80")
+    assert "error" not in first(*marked)["other.jpg"]
+    assert "skipped" in first(*marked)["other.jpg"]
+    for how in ((), ("--label=AI",), ("--label=BI", "--quality=80")):
+        assert "is there already" in first(*how)["other.jpg"]["error"]
+    slider(*asked, "--force", "--no-record")
+    for how in (("--no-record",), ()):
+        assert "is there already" in first(*how)["other.jpg"]["error"]
+
+
+def test_an_expression_is_saved_into_a_new_folder_before_the_picture(slider):
+    line = "edit one.png --set jawOpen=.5 --save new/DEEP.JSON"
+    assert slider(*line.split())[0] == 0
+    assert "jawOpen" in recording.read("new/DEEP.JSON").requests[0]
+    assert slider("edit", "other.jpg", "--load", "new/DEEP.JSON")[0] == 0
+
+
+def test_a_face_that_is_not_there_is_missed_by_the_name_of_its_photo(slider):
+    _, _, complained = slider("edit", "one.png", "--set=jawOpen=1", "--face=3")
+    assert "no face 3 in one.png" in complained
 
 
 def test_what_another_model_made_is_not_done(slider, editor):

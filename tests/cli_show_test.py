@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small_editor
 import small_shell
-from PIL import Image
+from PIL import Image, ImageCms
 
 from slider_jax import edit, film, model_file, photo, strips
 from slider_jax.painter import make_painter
@@ -101,6 +101,33 @@ def test_a_sheet_to_standard_output(slider, here):
     content = (here / "one.png").read_bytes()
     code, said, _ = slider("sweep", "-", "jawOpen", "--steps=2", stdin=content)
     assert code == 0 and said.startswith(b"\x89PNG")
+
+
+def exchanged():
+    """A profile in which red is green."""
+    profile = bytearray(
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    )
+    red, green = profile.index(b"rXYZ"), profile.index(b"gXYZ")
+    profile[red : red + 4], profile[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(profile)
+
+
+def test_sheets_keep_the_profile_and_films_are_seen_through_it(slider, here):
+    image, profile = Image.open("one.png").convert("RGB"), exchanged()
+    image.save("seen.png", icc_profile=profile)
+    assert slider("sweep", "seen.png", "jawOpen", "--steps=2", "-o", "s.png")[0] == 0
+    with Image.open("s.png") as sheet:
+        assert sheet.info["icc_profile"] == profile
+    assert (
+        slider("animate", "seen.png", "measured", "jawOpen=.1", "-o", "a.gif")[0] == 0
+    )
+    with Image.open("a.gif") as film:
+        seen = np.asarray(film.convert("RGB").resize(image.size), float)
+    asked = np.asarray(image, float)
+    assert (
+        np.abs(seen - asked[..., [1, 0, 2]]).mean() < 0.5 * np.abs(seen - asked).mean()
+    )
 
 
 def test_the_look_stays_inside_the_photo(editor):
@@ -258,6 +285,9 @@ MISTAKES = {
     "animate one.png empty.json": "empty.json holds no frame",
     "animate one.png two.json happy=1": "holds 2 expressions, not one",
     "animate one.png lost.png": "There is no lost.png",
+    "animate one.png happy=1 --seconds 60 --fps 50": "3001 frames are too many",
+    "sweep one.png jawOpen --low -3": "--low is -3, too far: jawOpen is 3.0",
+    "grid one.png jawOpen mouthSmile --high nan": "--high is nan, too far",
     "animate one.png happy=1 --region ear": "There is no region 'ear'",
     "animate one.png happy=1 --strength 3": "strength is 3",
     "animate one.png happy=1 -o one.png": "neither a .gif nor an .mp4",

@@ -30,6 +30,48 @@ def exif():
     return tags.tobytes()
 
 
+@pytest.mark.parametrize("turn", ['tiff:Orientation="6"', "tiff:Orientation = '6'"])
+def test_what_lies_upright_is_not_turned_again_by_its_xmp(turn):
+    xmp = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r {turn} a="b"/></x:xmpmeta>'.encode()
+    for tags in (exif(), b""):
+        source = encoded(Image.fromarray(RGB), "JPEG", exif=tags, xmp=xmp)
+        p = photo.open_photo(source)
+        assert b"Orientation" not in p.xmp and b'a="b"' in p.xmp
+        again = photo.open_photo(photo.save(p, record=RECORD))
+        assert again.pixels.shape == p.pixels.shape
+
+
+def test_a_phones_photo_becomes_a_tiff_with_all_its_tags(tmp_path):
+    tags = Image.Exif()
+    tags[0x010F] = "Maker"
+    tags.get_ifd(0x8769)[0x829A] = 0.01  # exposure
+    tags.get_ifd(0x8825)[1] = "N"
+    source = encoded(Image.fromarray(RGB), "JPEG", exif=tags)
+    p = photo.open_photo(source)
+    image = Image.open(io.BytesIO(photo.save(p, tmp_path / "x.tif", record=RECORD)))
+    np.testing.assert_array_equal(np.asarray(image), p.pixels)
+    assert image.getexif().get_ifd(0x8825)[1] == "N"
+    assert image.getexif().get_ifd(0x8769)[0x829A] == 0.01
+
+
+def test_labels_are_legible_or_refused():
+    p = photo.open_photo(np.full((80, 200, 3), 90, np.uint8))
+    marked = lambda text: photo.open_photo(photo.save(p, label=text)).pixels
+    long = (marked("an edit of this face, made by a computer") != p.pixels).any((0, 2))
+    assert long.any() and not long[0]  # it begins in the picture
+    np.testing.assert_array_equal(marked("two\nlines"), marked("two lines"))
+    with pytest.raises(photo.PhotoError, match="has '日', which its font has not"):
+        marked("日本")
+    with pytest.raises(photo.PhotoError, match="too long for this picture"):
+        marked("word " * 99)
+
+
+def test_a_grey_profile_stays_where_pixels_are_grey(tmp_path):
+    grey = photo.open_photo(GREY).replace(icc=b"a profile of greys")
+    saved = lambda name: Image.open(io.BytesIO(photo.save(grey, tmp_path / name))).info
+    assert "icc_profile" not in saved("x.webp") and saved("x.png")["icc_profile"]
+
+
 def refusal(source):
     with pytest.raises(photo.PhotoError) as error:
         photo.open_photo(source)

@@ -122,7 +122,9 @@ def test_a_wrong_choice_is_answered_with_the_right_ones(couple):
     faces = photo.find_faces(couple)
     with pytest.raises(photo.FaceError, match="no face 2 in the photo: choose 0 to 1"):
         photo.choose(faces, 2)
-    with pytest.raises(photo.FaceError, match=r"No face at \(5, 5\) of the photo: click inside"):
+    with pytest.raises(
+        photo.FaceError, match=r"No face at \(5, 5\) of the photo: click inside"
+    ):
         photo.choose(faces, (5.0, 5.0))
 
 

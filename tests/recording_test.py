@@ -47,6 +47,28 @@ def test_names_and_values_alone_are_an_expression():
     assert recording.from_json('{"jawOpen": 0.5}').requests == ({"jawOpen": 0.5},)
 
 
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (live_link([("00:00:01:00", 0, 0)] * 2), "no row has a tracked face"),
+        ("time,jawOpen\n0,1\n1e12,1\n", "times go beyond 6 hours"),
+        ("Timecode,jawOpen\n0:0:0:0,1\n0:0:0:inf,1\n", "times go beyond 6 hours"),
+        ("Timecode,jawOpen\n\n0:0:0:0,1\n0:0:x:1,1\n", "row 4: the timecode '0:0:x:1'"),
+        ("time,jawOpen\n0,1\n\n1,one\n", "row 4, column jawOpen: 'one' is no number"),
+    ],
+)
+def test_a_wrong_table_names_the_line_and_the_cell(text, words):
+    with pytest.raises(ValueError, match=words):
+        recording.from_csv(text)
+
+
+def test_no_time_is_infinite():
+    frames = ['{"sliders": {}, "time": ' + time + "}" for time in ("0", "Infinity")]
+    text = '{"frames": [' + ", ".join(frames) + "]}"
+    with pytest.raises(ValueError, match="times go beyond"):
+        recording.from_json(text)
+
+
 def test_live_link_tables_are_read_with_a_count_of_what_was_left_out():
     text = live_link(
         [
