@@ -6,8 +6,6 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -395,26 +393,3 @@ def test_a_wrong_table_is_refused_before_anything_is_edited(slider, here, table)
     code, _, complained = slider("batch", "edits.csv", "-o", "new")
     assert code == 2 and TABLES[table] in complained and "edits.csv" in complained
     assert not (here / "new").exists()
-
-
-def test_names_complete_in_the_shell(here):
-    environment = dict(
-        _SLIDER_COMPLETE="complete_bash",
-        COMP_WORDS="slider edit --set jawO",
-        COMP_CWORD="3",
-    )
-    command = [pathlib.Path(sys.executable).with_name("slider")]
-    done = subprocess.run(
-        command, env=os.environ | environment, capture_output=True, text=True
-    )
-    assert done.stdout.split() == ["jawOpen="]
-
-
-def test_the_command_itself_edits(here):
-    model_file.save_model("model.npz", small_editor.model())
-    command = [pathlib.Path(sys.executable).with_name("slider"), "edit", "one.png"]
-    command += ["--model=model.npz", "--set=jawOpen=.3"]
-    environment = os.environ | {"SLIDER_CACHE": str(here / "cache")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout[:26]) == (0, "one.png -> one.edited.png ")
-    assert photo.read_record("one.edited.png")["model"] == small_editor.model().id

@@ -13,9 +13,11 @@ import types
 
 import jax
 import pytest
+import small_editor
+import small_shell
 
 import slider_jax
-from slider_jax import cli, doctor, fetch, licences
+from slider_jax import cli, doctor, fetch, licences, model_file, photo
 
 ROOT = pathlib.Path(__file__).parent.parent
 HEAVY = {"flax", "grain", "jax", "numpy", "rich", "scipy", "tensorflow_datasets"}
@@ -278,3 +280,28 @@ def test_notice_lists_nothing_else():
     entries = re.split(r"\n\n+", (ROOT / "NOTICE").read_text())
     named = {entry.splitlines()[0] for entry in entries if "Source: " in entry}
     assert named == {asset.name for asset in licences.ASSETS}
+
+
+def test_names_complete_in_the_shell():
+    environment = dict(
+        _SLIDER_COMPLETE="complete_bash",
+        COMP_WORDS="slider edit --set jawO",
+        COMP_CWORD="3",
+    )
+    command = [pathlib.Path(sys.executable).with_name("slider")]
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["jawOpen="]
+
+
+def test_the_command_itself_edits(tmp_path, monkeypatch):
+    small_shell.write_photos(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    model_file.save_model("model.npz", small_editor.model())
+    command = [pathlib.Path(sys.executable).with_name("slider"), "edit", "one.png"]
+    command += ["--model=model.npz", "--set=jawOpen=.3"]
+    environment = os.environ | {"SLIDER_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout[:26]) == (0, "one.png -> one.edited.png ")
+    assert photo.read_record("one.edited.png")["model"] == small_editor.model().id
