@@ -207,7 +207,7 @@ def batch(
     What goes wrong with one photo is told at the end, and the others are edited. Run
     it again to go on: a picture that holds the same edit already is left as it is.
     """
-    from slider_jax import jobs
+    from slider_jax import files, jobs
 
     order = options.order(set_, add, load, face=face, region=region, strength=strength)
     if not source.exists():
@@ -226,8 +226,8 @@ def batch(
     editor = options.load_editor(model)
     if rest:
         work = [cli_work.at_rest(job, editor) for job in work]
-    for folder in {pathlib.Path(job.out).parent for job in work}:
-        folder.mkdir(parents=True, exist_ok=True)
+    for job in work:
+        files.make_folder(job.out)
     workers = workers or min(4, os.cpu_count() or 1)
     rows = cli_work.attempt(
         lambda job: jobs.resume(editor, job, writing), work, workers

@@ -65,7 +65,7 @@ def sweep(
 
     from slider_jax import strips
 
-    path = _sheet_path(photo, out, "sweep", force, as_json)
+    path = _sheet_path(photo, out, "sweep", force, label, as_json)
     names = _check_names(slider, low=low, high=high)
     values = np.linspace(low, high, steps).round(3).tolist()
     session, now = open_face(photo, set_, face, box, model)
@@ -108,7 +108,7 @@ def grid(
 
     from slider_jax import strips
 
-    path = _sheet_path(photo, out, "grid", force, as_json)
+    path = _sheet_path(photo, out, "grid", force, label, as_json)
     names = _check_names(across, down, low=low, high=high)
     values = np.linspace(low, high, steps).round(3).tolist()
     session, now = open_face(photo, set_, face, box, model)
@@ -227,17 +227,16 @@ def watched(results: Iterable, total: int, unit: str = "picture") -> Iterator:
             bar.update()
 
 
-def _sheet_path(photo, out, mark, force, as_json):
+def _sheet_path(photo, out, mark, force, label, as_json):
     if out is None:
         out = "-" if photo == "-" else None
     if out is None:
         path = pathlib.Path(photo)
         out = str(path.with_name(f"{path.stem}.{mark}.png"))
     options.check_stdout([out], as_json)
-    if out != "-":
-        from slider_jax import jobs, orders
+    from slider_jax import jobs, orders
 
-        jobs.check(jobs.Job(photo, out, orders.NOTHING), jobs.Writing(force))
+    jobs.check(jobs.Job(photo, out, orders.NOTHING), jobs.Writing(force, label=label))
     return out
 
 

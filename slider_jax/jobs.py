@@ -15,7 +15,7 @@ from slider_jax import orders, photo, recording
 from slider_jax.edit import Editor
 from slider_jax.face import requests
 from slider_jax.orders import Order
-from slider_jax.photo_save import WRITES
+from slider_jax.photo_save import WRITES, check_letters
 
 PICTURES = (*WRITES, ".bmp", ".gif", ".avif", ".jp2", ".ppm", ".tga")
 ASIDE = ("photo", "out", "face", "box", "region", "strength")
@@ -23,7 +23,6 @@ ASIDE = ("photo", "out", "face", "box", "region", "strength")
 SEEN = ("x", "y", "w", "h", "yaw", "pitch", "roll", "score", "model")
 STANDARD = "-"  # input or output
 MOST = 2.0  # times the way from the measured face
-_LOOK = ("label", "quality")
 
 Row = dict[str, Any]  # a line of the report, for --json
 
@@ -42,9 +41,12 @@ class Writing:
     label: str | None = None
     quality: int | None = None
 
+    def __post_init__(self):
+        check_letters(self.label or "")
+
     def look(self) -> dict[str, Any]:
         """What of it shows in the picture, for its record."""
-        given = {name: getattr(self, name) for name in _LOOK}
+        given = {"label": self.label, "quality": self.quality}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -247,8 +249,8 @@ def is_done(editor: Editor, job: Job, writing: Writing) -> bool:
         found = photo.read_record(out) or {}
     except (OSError, ValueError):
         return False
-    wanted = {"request": job.order.plain(), "model": editor.model.id}
-    wanted |= dict.fromkeys(_LOOK) | writing.look()
+    wanted = dict(request=job.order.plain(), model=editor.model.id)
+    wanted |= dict(label=writing.label, quality=writing.quality)
     return writing.record and all(found.get(k) == v for k, v in wanted.items())
 
 

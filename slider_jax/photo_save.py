@@ -106,8 +106,20 @@ def _to_image(photo, format, label):
     return image
 
 
+def check_letters(label: str) -> None:
+    """Pillow draws a box for what its font lacks, most of what is not ASCII."""
+    font = ImageFont.load_default(20)
+    box = bytes(font.getmask("\ue000"))
+    for letter in "".join(label.split()):
+        if bytes(font.getmask(letter)) == box:
+            raise PhotoError(
+                f"The label has {letter!r}, which its font has not: write it otherwise."
+            )
+
+
 def _draw_label(image, text):
     """White on a dark plate, in the lower right corner."""
+    check_letters(text)
     text = " ".join(text.split())
     size = max(10, round(min(image.size) / 40))
     font = ImageFont.load_default(size)
@@ -115,13 +127,9 @@ def _draw_label(image, text):
     room = image.width - 3 * pad
     if font.getlength(text) > room:
         size = int(size * room / font.getlength(text))
-        font = ImageFont.load_default(max(size, 1))
-    missing = bytes(font.getmask("\ue000"))
-    for letter in text:
-        if bytes(font.getmask(letter)) == missing:
-            raise PhotoError(f"The label has {letter!r}, which its font has not.")
-    if size < _LEGIBLE:
-        raise PhotoError("The label is too long for this picture: shorten it.")
+        if size < _LEGIBLE:
+            raise PhotoError("The label is too long for this picture: shorten it.")
+        font = ImageFont.load_default(size)
     draw = ImageDraw.Draw(image, "RGBA")
     corner = (image.width - pad, image.height - pad)
     plate = draw.textbbox(corner, text, font, anchor="rb")

@@ -210,6 +210,7 @@ MISTAKES = {
     "edit one.png --set jawOpen=1 --save empty.json -f": "empty.json is a folder",
     "edit one.png --set jawOpen=1 -o broken.jpg/x.png": "cannot be made a folder",
     "edit one.png --load none.json": "none.json holds no expression",
+    "edit one.png --set jawOpen=1 --label ä": "has 'ä', which its font has not",
     "edit one.png --set jawOpen=1 -o . -o -  --json": "both want standard output",
     "edit one.png other.jpg --set jawOpen=1 -o x.png": "is one file for 2 photos",
     "edit one.png other.jpg --set jawOpen=1 -o -": "Only one picture fits",
