@@ -248,7 +248,7 @@ def record_of(session: "Session", request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_sheet(sheet, path, session, request, no_record, label, as_json):
-    from slider_jax import files, photo
+    from slider_jax import files, jobs, photo
 
     record = None if no_record else record_of(session, request)
     target = None if path == "-" else path
@@ -258,9 +258,7 @@ def _write_sheet(sheet, path, session, request, no_record, label, as_json):
         sheet = sheet.replace(icc=session.photo.icc)
     content = photo.save(sheet, target, record=record, label=label)
     if target is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
+        return jobs.put_out(content)
     height, width = sheet.pixels.shape[:2]
     say(path, as_json, width=width, height=height, request=request)
 

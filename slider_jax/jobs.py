@@ -5,6 +5,7 @@ import dataclasses
 import glob
 import io
 import math
+import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -235,9 +236,22 @@ def work(editor: Editor, job: Job, writing: Writing) -> Row:
         quality=writing.quality,
     )
     if job.out == STANDARD:
+        put_out(content)
+    return {"photo": job.source, "out": job.out} | orders.summary(results)
+
+
+def put_out(content: bytes) -> None:
+    """To standard output."""
+    try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    return {"photo": job.source, "out": job.out} | orders.summary(results)
+    except OSError as error:
+        # At its end Python would try to write the rest, and complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OSError(
+            f"Standard output did not take the picture ({error.strerror}): "
+            "name a file instead of `-`."
+        ) from error
 
 
 def is_done(editor: Editor, job: Job, writing: Writing) -> bool:

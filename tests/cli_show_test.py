@@ -13,7 +13,7 @@ import small_editor
 import small_shell
 from PIL import Image, ImageCms
 
-from slider_jax import edit, film, model_file, photo, strips
+from slider_jax import edit, film, jobs, model_file, photo, strips
 from slider_jax.painter import make_painter
 
 
@@ -357,3 +357,12 @@ def test_export_of_the_model_in_hand_runs_elsewhere(slider, here, monkeypatch):
     (here / "m.stablehlo.json").write_text("mine")
     code, _, complained = slider("export", "-o", "m.stablehlo")
     assert code == 2 and "m.stablehlo.json is there already" in complained
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_standard_output_is_said_once(monkeypatch):
+    """Not again as the stream is closed, with what it still holds."""
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        with pytest.raises(OSError, match="did not take the picture .No space left"):
+            jobs.put_out(b"a picture")
