@@ -160,7 +160,8 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         # shall be what it sees in the truth, and `edges` keep that from being dots.
         # Last, it asks for expressions too.
         truth = dict(paired=500.0, colour=250.0, moved=500.0, likeness=50.0)
-        truth.update(edges=250.0, cover=100.0)
+        # And what comes to light, teeth above all, is few pixels of many.
+        truth.update(edges=250.0, cover=100.0, revealed=20000.0)
         truth.update(mask=0.0, mask_entropy=0.0)
         painting = phase("paired", 0, dict(expression=0.0), truth)
         asking = phase(

@@ -28,6 +28,7 @@ flags.mark_flag_as_required("config")
 # Seconds after which a silent process counts as dead. JAX's own 100 would be paid for
 # on every other device.
 _HEARTBEAT = 30
+_DISK_FULL = re.compile("No space left|RESOURCE_EXHAUSTED: Error writing")
 _OTHERS_GONE = re.compile("Connection|remote process|UNAVAILABLE|DEADLINE_EXCEEDED")
 
 
@@ -52,7 +53,14 @@ def main(argv: list[str]) -> int:
         return _stop(interruption, stop.RESUMABLE)
     except FloatingPointError as error:
         return _stop(error, 1)
+    except KeyboardInterrupt:
+        return _stop("Stopped; the same command goes on from what it had saved.", 130)
     except (ValueError, OSError) as error:
+        if _DISK_FULL.search(str(error)):
+            error = (
+                f"The disk of {workdir()} is full. Free some; the same command goes on "
+                "from the last checkpoint."
+            )
         return _stop(error)
     except jax.errors.JaxRuntimeError as error:
         if not (_MULTIHOST.value and _OTHERS_GONE.search(str(error))):
@@ -78,6 +86,9 @@ def parse_flags(argv: list[str]) -> list[str]:
     """In the place of absl's: any mistake is one sentence, and exit 2."""
     try:
         settings.parse(flags.FLAGS, argv)
+        for flag in (_COORDINATOR, _PROCESSES, _PROCESS):
+            if flag.value is not None and not _MULTIHOST.value:
+                raise ValueError(f"--{flag.name} says nothing without --multihost.")
     except ValueError as error:
         sys.exit(_stop(error))
     return argv[:1]

@@ -5,6 +5,7 @@ Where the data stood needs no state of its own: batches are a function of (seed,
 so `position` says it all.
 """
 
+import itertools
 import json
 import pathlib
 import zlib
@@ -71,10 +72,16 @@ def restore_latest(
     parallel.wait_for_all("checkpoint read")
     if jax.process_index() == 0:
         for path in damaged:
-            path.rename(path.with_name(f"{path.name}.damaged"))
+            path.rename(_free(path.with_name(f"{path.name}.damaged")))
     parallel.wait_for_all("checkpoint set aside")
     checkpoints.reload()
     return found
+
+
+def _free(path):
+    """A step may be damaged more than once."""
+    others = (path.with_name(f"{path.name}-{i}") for i in itertools.count(2))
+    return next(p for p in itertools.chain([path], others) if not p.exists())
 
 
 def _restore(checkpoints, step, like):
@@ -111,29 +118,48 @@ def claim(workdir: pathlib.Path, config: dict[str, Any], facts: dict[str, Any]) 
     they changed since an earlier start, the run's `earlier` keeps what they were.
     """
     path = pathlib.Path(workdir, "run.json")
-    run = json.loads(json.dumps({"config": config} | facts))  # tuples become lists
+    run = _plain({"config": config} | facts)
     earlier = []
-    if path.exists():
-        last = json.loads(path.read_text())
-        before, now = _flat(last.pop("config")), _flat(run["config"])
-        differing = [
-            f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
-            for name in sorted(before | now)
-            if before.get(name) != now.get(name) and not name.startswith(FREE)
-        ]
-        if differing:
-            raise ValueError(
-                f"{workdir} holds a run of another config: {'; '.join(differing)}. "
-                "Give another --workdir, or the config of that run."
-            )
+    if (last := check_claim(workdir, config)) is not None:
         earlier = last.pop("earlier", [])
-        if last | {"config": run["config"]} != run:
+        if last != {name: run[name] for name in run if name != "config"}:
             earlier.append(last)
     run["earlier"] = earlier
     parallel.wait_for_all("claim")
     if jax.process_index() == 0:
         with files.whole(path) as scratch:
             scratch.write_text(json.dumps(run, indent=2) + "\n")
+
+
+def check_claim(workdir: pathlib.Path, config: dict[str, Any]) -> dict[str, Any] | None:
+    """What an earlier start wrote beside its config; refuses that of another one."""
+    path = pathlib.Path(workdir, "run.json")
+    if not path.exists():
+        saved = pathlib.Path(workdir, "checkpoints").glob("[0-9]*")
+        if first := next(saved, None):
+            raise ValueError(
+                f"{first} is of a run that nothing is known of, as {path} is missing: "
+                "restore that, or give another --workdir."
+            )
+        return None
+    last = files.read_json(path)
+    before, now = _flat(last.pop("config", {})), _flat(_plain(config))
+    differing = [
+        f"{name} was {before.get(name)!r}, is {now.get(name)!r}"
+        for name in sorted(before | now)
+        if before.get(name) != now.get(name) and not name.startswith(FREE)
+    ]
+    if differing:
+        raise ValueError(
+            f"{workdir} holds a run of another config: {'; '.join(differing)}. "
+            "Give another --workdir, or the config of that run."
+        )
+    return last
+
+
+def _plain(tree):
+    """As JSON keeps it: tuples become lists."""
+    return json.loads(json.dumps(tree))
 
 
 def _flat(tree, prefix=""):

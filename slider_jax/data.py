@@ -123,7 +123,14 @@ def open_split(
             f"something else than today's ({open_faces.VERSION}): render it again."
         )
     if split not in info.splits:
-        raise ValueError(f"{folder} has no {split!r}; choose from {[*info.splits]}.")
+        mend = (
+            ", or render a set with --unpaired=N, of enough people"
+            if split.endswith("_unpaired")
+            else ""
+        )
+        raise ValueError(
+            f"{folder} has no {split!r}; choose from {[*info.splits]}{mend}."
+        )
     found = info.features["image"].shape[0]
     if size not in (None, found):
         raise ValueError(
@@ -184,9 +191,9 @@ def stream(
     if labels not in COLUMNS:
         raise ValueError(f"data.labels is {labels!r}; choose from {[*COLUMNS]}.")
     table = faces.columns(["take", "speech", *COLUMNS[labels]])
-    if pairs not in _PAIRS:
-        raise ValueError(f"data.pairs is {pairs!r}; choose from {[*_PAIRS]}.")
-    pair = _strangers if split.endswith("_unpaired") else _PAIRS[pairs]
+    if pairs not in PAIRS:
+        raise ValueError(f"data.pairs is {pairs!r}; choose from {[*PAIRS]}.")
+    pair = _strangers if split.endswith("_unpaired") else PAIRS[pairs]
     # Without its speech half, the vector of a face that speaks tells half the truth.
     true = speech | ~table["speech"].any(1)
     if not true.any():
@@ -337,7 +344,7 @@ def _strangers(take, true):
     return len(rows), lambda order, luck, coin: (rows[order], pick(luck))
 
 
-_PAIRS = {"neutral": _neutral_and_other, "any": _any_two, "strangers": _strangers}
+PAIRS = {"neutral": _neutral_and_other, "any": _any_two, "strangers": _strangers}
 
 
 def _cache(faces: Faces, threads: int) -> np.ndarray:

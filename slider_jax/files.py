@@ -2,10 +2,12 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import secrets
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -22,13 +24,28 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 def make_folder(path: str | os.PathLike) -> None:
     """The one that a file shall lie in, `path`."""
-    folder = pathlib.Path(path).parent
+    be_folder(pathlib.Path(path).parent)
+
+
+def be_folder(folder: str | os.PathLike) -> None:
+    """Makes it, unless it is there."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(
             f"{folder} cannot be made a folder ({error.strerror}): name another."
         ) from error
+
+
+def read_json(path: str | os.PathLike) -> dict[str, Any]:
+    """An object that a program of ours wrote."""
+    try:
+        content = json.loads(pathlib.Path(path).read_text())
+    except ValueError as error:
+        content = error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged ({content}): restore or delete it.")
+    return content
 
 
 RESTORE = "install slider_jax again, or restore it with git"

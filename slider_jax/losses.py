@@ -17,7 +17,8 @@ PerExample = Float[Array, "b"]
 BatchMean = Callable[[Scores], Float[Array, ""]]
 
 TINY = 1e-12  # under roots: √ has an infinite slope at zero
-WRONG = 0.7  # a mean difference, summed over the channels, that no eye misses
+# Mean differences, summed over the channels: that an eye sees, and that none misses.
+SEEN, WRONG = 0.45, 0.7
 
 
 # The game. Each mode has a loss for the critic and one for the generator.
@@ -195,21 +196,36 @@ def edge_distance(a: Image, b: Image) -> PerExample:
     return sum(step.sum(axis=3).mean(axis=(1, 2)) for step in steps)
 
 
+def revealed(image: Image, moved: Image, target: Image) -> Bool[Array, "b h w 1"]:
+    """Where the truth shows what a photo has not, moved or not, as teeth; and three
+    pixels around: what is painted must also end. (Glasses stay: that it shows them.)"""
+    differs = jnp.minimum(*(_differing(x, target, 3) for x in (image, moved))) > SEEN
+    box, step = (1, 7, 7, 1), (1, 1, 1, 1)
+    return jax.lax.reduce_window(differs, False, jax.lax.bitwise_or, box, step, "SAME")
+
+
 def cover_error(
-    cover: Float[Array, "b h w 1"], moved: Image, target: Image
+    cover: Float[Array, "b h w 1"],
+    moved: Image,
+    target: Image,
+    doubt: Bool[Array, "b h w 1"],
 ) -> PerExample:
     """Cross entropy of what hides the moved photo, and of where it is not the truth.
 
-    Over squares of 5 x 5 pixels, which neither noise nor a thin edge fills. Without it
-    the inside of a mouth is drawn by taking stretched lips away, with all their grain.
+    Zero where that is in `doubt`. Without it the inside of a mouth is drawn by taking
+    stretched lips away, with all their grain.
     """
-    box = (1, 5, 5, 1)
-    error = jax.lax.reduce_window(
-        moved - target, 0.0, jax.lax.add, box, (1, 1, 1, 1), "SAME"
-    )
-    wrong = jnp.abs(error / 25).sum(axis=3, keepdims=True) > WRONG
+    wrong = _differing(moved, target, 5) > WRONG
     c = cover.clip(1e-6, 1 - 1e-6)
-    return -jnp.log(jnp.where(wrong, c, 1 - c)).mean(axis=(1, 2, 3))
+    shut = jnp.where(doubt, 0.0, jnp.log(1 - c))
+    return -jnp.where(wrong, jnp.log(c), shut).mean(axis=(1, 2, 3))
+
+
+def _differing(a, b, side):
+    """By the means of squares, which neither noise nor a thin edge fills."""
+    box, step = (1, side, side, 1), (1, 1, 1, 1)
+    total = jax.lax.reduce_window(a - b, 0.0, jax.lax.add, box, step, "SAME")
+    return jnp.abs(total / side**2).sum(axis=3, keepdims=True)
 
 
 def identity_distance(a: Float[Array, "b d"], b: Float[Array, "b d"]) -> PerExample:

@@ -1,6 +1,7 @@
 """From a config to what the loop needs: phases, players, programs, batches."""
 
 import dataclasses
+import json
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,8 @@ from ml_collections import ConfigDict
 from slider_jax import data, identity_weights, model_file, parallel
 from slider_jax.batch import EXPRESSION, SPEECH, Batch
 from slider_jax.face import labels
+from slider_jax.nets.layers import INITS
+from slider_jax.provenance import data_hash
 from slider_jax.step import (
     PLAYERS,
     TrainState,
@@ -39,23 +42,53 @@ class Phase:
     weights: dict[str, Weights]
 
 
+_POSITIVE = ("samples", "keep", "data.batch_size", "data.n_critic")
+_POSITIVE += ("model.width", "model.fold")
+_NOT_NEGATIVE = ("seed", "model.blocks", "data.noise", "data.au_noise")
+_NOT_NEGATIVE += ("data.threads", "data.workers")
+_CHOICES = {
+    "parallel": parallel.STRATEGIES,
+    "data.pairs": data.PAIRS,
+    "model.initial": INITS,
+    "model.dtype": ("float32", "bfloat16"),
+}
+
+
+def _of(config, name):
+    """None where a config has no such field."""
+    for part in name.split("."):
+        config = config.get(part)
+    return config
+
+
 def check(config: ConfigDict) -> None:
     """The door: values that would stop a run later, or spoil it."""
-    if config.parallel not in parallel.STRATEGIES:
-        choices = [*parallel.STRATEGIES]
-        raise ValueError(f"parallel is {config.parallel!r}; choose from {choices}.")
+    if not isinstance(config.phases, tuple) or not config.phases:
+        raise ValueError(f"phases is {config.phases}; it must be one phase or more.")
+    for name, choices in _CHOICES.items():
+        if (value := _of(config, name)) not in (None, *choices):
+            raise ValueError(f"{name} is {value!r}; choose from {[*choices]}.")
     parallel.check_batch(config.data.batch_size)
     positive = {f"every.{name}": steps for name, steps in config.every.items()}
-    positive |= {
-        f"data.{name}": config.data[name] for name in ("batch_size", "n_critic")
-    }
-    positive |= {
-        f"phases[{i}].steps or .epochs": phase.steps or phase.epochs
-        for i, phase in enumerate(config.phases)
-    }
-    for name, value in (positive | {"keep": config.keep}).items():
-        if value <= 0:
+    positive |= {f"learning_rate.{p}": config.learning_rate[p] for p in PLAYERS}
+    positive |= {name: _of(config, name) for name in _POSITIVE}
+    natural = {name: _of(config, name) for name in _NOT_NEGATIVE}
+    for i, phase in enumerate(config.phases):
+        if phase.split.startswith("test_"):
+            raise ValueError(
+                f"phases[{i}].split is {phase.split!r}; nothing learns from the people "
+                "of the tests: choose train_paired or train_unpaired."
+            )
+        positive[f"phases[{i}].steps or .epochs"] = phase.steps or phase.epochs
+        for player, named in phase.weights.items():
+            for name, weight in named.items():
+                natural[f"phases[{i}].weights.{player}.{name}"] = weight
+    for name, value in positive.items():
+        if value is not None and not 0 < value < math.inf:
             raise ValueError(f"{name} is {value}; it must be more than 0.")
+    for name, value in natural.items():
+        if value is not None and not 0 <= value < math.inf:
+            raise ValueError(f"{name} is {value}; it must be 0 or more.")
     shares = {name: config[name] for name in ("constant", "ema_decay")}
     shares["data.photographic"] = config.data.get("photographic", 0.0)
     for name, value in shares.items():
@@ -90,6 +123,12 @@ def folder(config: ConfigDict) -> pathlib.Path:
     if not config.data.folder:
         raise ValueError("This config needs a data set: add --config.data.folder=DIR.")
     return TINY if config.data.folder == "tiny" else pathlib.Path(config.data.folder)
+
+
+def describe(config: ConfigDict) -> dict[str, Any]:
+    """What a run is: its config, and which data."""
+    whole = json.loads(config.to_json_best_effort())
+    return whole | {"data_sha256": data_hash(folder(config))}
 
 
 def plan(config: ConfigDict) -> tuple[Phase, ...]:

@@ -27,9 +27,14 @@ def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
         if values.config is not None:
             values.config.get("system")  # a file that is not there says so here
     except AttributeError as error:
-        name = str(error).strip("\"'")
-        raise ValueError(f"the config has no {name!r}.") from error
-    except (flags.Error, OSError, TypeError, ValueError) as error:
+        said = str(error)
+        if "get_config" in said:
+            raise ValueError("the config's file has no `get_config`.") from error
+        name = re.search(r"\w+", said.replace("\\n", " "))
+        raise ValueError(f"the config has no {name and name[0]!r}.") from error
+    except SyntaxError as error:
+        raise ValueError(f"the config is no Python ({error}).") from error
+    except (flags.Error, IndexError, OSError, TypeError, ValueError) as error:
         last = str(error).strip().splitlines()[-1].strip()
         raise ValueError(re.sub(r"^(\w+Error:|\[Errno \d+\]) ", "", last)) from error
     if rest:

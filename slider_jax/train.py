@@ -1,6 +1,5 @@
 """The training loop: phases, logs, checkpoints. No mathematics lives here."""
 
-import json
 import math
 import pathlib
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from slider_jax import (
     checkpoint,
+    files,
     parallel,
     prepare,
     programs,
@@ -21,7 +21,7 @@ from slider_jax import (
     stop,
     systems,
 )
-from slider_jax.provenance import data_hash, facts
+from slider_jax.provenance import facts
 from slider_jax.step import PLAYERS, TrainState
 
 
@@ -37,11 +37,10 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     phases = prepare.plan(config)
     system = systems.create(config.system, **config.model)
     optimizers = prepare.make_optimizers(config, phases)
-    described = json.loads(config.to_json_best_effort()) | {
-        "data_sha256": data_hash(prepare.folder(config))
-    }
+    described = prepare.describe(config)
     fresh = prepare.first_state(config, system, optimizers)
-    workdir.mkdir(parents=True, exist_ok=True)
+    samples = prepare.sample_batches(config)
+    files.be_folder(workdir)
     checkpoint.claim(workdir, described, facts())
 
     lead = jax.process_index() == 0
@@ -54,7 +53,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
             trained = {player: state.params[player] for player in PLAYERS}
             overview = parameter_overview.get_parameter_overview(trained)
             tqdm.write(overview)
-        run = _Run(config, system, checkpoints, position["unlogged"])
+        run = _Run(config, system, checkpoints, samples, position["unlogged"])
         run.step = prepare.compile_step(config, system, optimizers, strategy)
         state = strategy.replicate(state)
         bar = tqdm(total=phases[-1].last, initial=start, unit="step", disable=not lead)
@@ -78,11 +77,10 @@ class _Run:
     writer: report.Writer | report.Silent
     bar: tqdm
 
-    def __init__(self, config, system, checkpoints, unlogged):
-        self.config, self.checkpoints = config, checkpoints
+    def __init__(self, config, system, checkpoints, samples, unlogged):
+        self.config, self.checkpoints, self.samples = config, checkpoints, samples
         self.unlogged = unlogged  # metrics of single steps
         self.guard = report.AttentionGuard()
-        self.samples = prepare.sample_batches(config)
         self.paint = jax.jit(system.paint)
 
     def phase(self, phase, start, state, strategy, asked_to_stop):

@@ -176,19 +176,38 @@ def test_edges_are_steps_down_and_right():
     np.testing.assert_allclose(found, [2 * 0.5 / (4 * 6) + 2 * 0.5 / (5 * 5), 0])
 
 
+def differences(moved, side):
+    """Of squares' means from black, by SciPy, summed over the channels."""
+    mean = ndimage.uniform_filter(moved, (1, side, side, 1), mode="constant")
+    return np.abs(mean).sum(axis=3, keepdims=True)
+
+
 def test_a_cover_should_be_where_a_whole_square_is_wrong():
-    """Not where one pixel is: that may be noise."""
+    """Not where one pixel is: that may be noise. Where there is doubt, as it likes."""
     target, moved = np.zeros((2, 1, 16, 16, 3), np.float32)
     moved[:, 3:11, 3:11], moved[:, 14, 14] = 0.4, 1
-    mean = ndimage.uniform_filter(moved, (1, 5, 5, 1), mode="constant")
-    wrong = (mean.sum(axis=3, keepdims=True) > 0.7).astype(np.float32)
+    wrong = differences(moved, 5) > 0.7
     assert wrong[0, 4:10, 4:10].all() and not wrong[0, 12:].any()
-    given = jnp.asarray(moved), jnp.asarray(target)
-    assert losses.cover_error(jnp.asarray(wrong), *given) < 1e-5
-    quarter = losses.cover_error(jnp.full_like(wrong, 0.25), *given)
-    share = wrong.mean()
-    expected = -share * np.log(0.25) - (1 - share) * np.log(0.75)
+    doubt = np.zeros_like(wrong)
+    doubt[:, :6] = True
+    given = jnp.asarray(moved), jnp.asarray(target), jnp.asarray(doubt)
+    either = jnp.where(wrong, 1.0, jnp.where(doubt, 0.6, 0.0))
+    assert losses.cover_error(either, *given) < 1e-5
+    quarter = losses.cover_error(jnp.full(wrong.shape, 0.25), *given)
+    right = (~wrong & ~doubt).mean()
+    expected = -wrong.mean() * np.log(0.25) - right * np.log(0.75)
     np.testing.assert_allclose(quarter, expected, rtol=1e-5)
+
+
+def test_what_neither_the_photo_nor_the_moved_one_shows_is_revealed():
+    """Teeth and three pixels around; no glasses, which the photo shows; no dots."""
+    image, moved, target = np.full((3, 1, 24, 24, 3), -1, np.float32)
+    moved[:, 2:8, 2:20] = target[:, 12:16, 8:16] = target[:, 20, 20] = 0.2
+    found = losses.revealed(*map(jnp.asarray, (image, moved, target)))
+    differs = np.minimum(*(differences(x - target, 3) for x in (image, moved))) > 0.45
+    expected = ndimage.maximum_filter(differs, (1, 7, 7, 1))
+    np.testing.assert_array_equal(found, expected)
+    assert found[0, 9:19, 5:19].all() and not found[0, :7].any()
 
 
 def test_identity_distance_sees_directions_only():

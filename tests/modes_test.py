@@ -29,7 +29,8 @@ WEIGHTS = {
     ),
 }
 # While the critic rests.
-WEIGHTS["painting"] = WEIGHTS["generator"] | dict(likeness=0.5, cover=0.5, edges=0.1)
+WEIGHTS["painting"] = dict(likeness=0.5, cover=0.5, revealed=0.3, edges=0.1)
+WEIGHTS["painting"] |= WEIGHTS["generator"]
 LITERAL = dict(penalty_at="fake", penalty_on="sigma")  # eq. 6 as printed
 GAMES = [{"adversarial": mode} for mode in losses.ADVERSARIAL] + [
     {"relative_to": "position"},

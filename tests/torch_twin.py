@@ -206,10 +206,18 @@ class Twin:
 
     def painting_losses(self, b):
         fake, _, mask, base, cover = self.edit(b.image, b.target_expression)
-        wrong = F.avg_pool2d(base - b.target, 5, 1, 2).abs().sum(1, keepdim=True) > 0.7
+        blur = lambda x, side: F.avg_pool2d(x - b.target, side, 1, side // 2)
+        differs = lambda x, side: blur(x, side).abs().sum(1, keepdim=True)
+        wrong = (differs(base, 5) > 0.7).float()
+        shown = torch.minimum(differs(b.image, 3), differs(base, 3)) > 0.45
+        shown = F.max_pool2d(shown.float(), 7, 1, 3)
         cover = cover.clip(1e-6, 1 - 1e-6)
-        crossed = F.binary_cross_entropy(cover, wrong.float(), reduction="none")
+        crossed = F.binary_cross_entropy(cover, wrong, reduction="none")
+        crossed = crossed * torch.maximum(wrong, 1 - shown)
         covered = (b.paired * crossed.mean((1, 2, 3))).mean()
+        revealed = (
+            b.paired * 3 * (shown * (fake - b.target)).abs().mean((1, 2, 3))
+        ).mean()
         ours, truths = [], []
         self.judge(fake, ours)
         self.judge(b.target, truths)
@@ -219,7 +227,7 @@ class Twin:
         steps = lambda axis: 3 * (fake - b.target).diff(dim=axis).abs().mean((1, 2, 3))
         edges = (b.paired * (steps(2) + steps(3))).mean()
         watched = dict(likeness=likeness, cover=covered, edges=edges, mask=mask.mean())
-        return self.generator_losses(b) | watched
+        return self.generator_losses(b) | watched | dict(revealed=revealed)
 
     def critic_update(self, b, t):
         return self._update(self.adam_d, "critic", self.critic_losses(b, t))

@@ -137,10 +137,14 @@ class System:
         _, seen = self.critic.apply(params["critic"], faces, mutable="intermediates")
         layers = [jnp.split(features, 2) for features in jax.tree.leaves(seen)]
         likeness = losses.feature_distance(layers, batch.paired)
-        cover = losses.cover_error(made.cover, base, batch.target)
+        shown = losses.revealed(batch.image, base, batch.target)
+        cover = losses.cover_error(made.cover, base, batch.target, shown)
         return terms | {
             "likeness": likeness,
             "cover": batch.paired * cover,
+            "revealed": losses.paired_distance(
+                jnp.where(shown, fake, batch.target), batch.target, batch.paired
+            ),
             "edges": losses.paired_distance(
                 fake, batch.target, batch.paired, losses.edge_distance
             ),
