@@ -12,6 +12,7 @@ A run that was stopped goes on when it is started again. The paper's sizes are
 """
 
 import functools
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -73,6 +74,9 @@ def main(argv: list[str]) -> int:
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped; the same command goes on from there.", file=sys.stderr)
+        return 130
     if not whole:
         print("These files are done; the set is whole when the other shards are.")
         return 0
@@ -123,6 +127,9 @@ _LOOKS = {
 
 def mixture() -> dict:
     """How faces are drawn, for the card."""
+    for flag in (_WISHES, _WORN):
+        if not math.isfinite(flag.value):  # which absl's bounds let through
+            raise ValueError(f"--{flag.name}={flag.value} is no share from 0 to 1.")
     low, high = quality_range()
     shares = zip(expressions.KINDS, expressions.FREQUENCIES, strict=True)
     expressed = {kind: f"{share:.0%}" for kind, share in shares}

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from slider_jax import data, open_faces
+from slider_jax import data, files, open_faces
 from slider_jax.batch import EXPRESSION, SPEECH
 from slider_jax.face.expressions import KINDS
 from slider_jax.face.sliders import SLIDERS
 
+PICTURES = (".png", ".jpg", ".jpeg")
 BINS = 25  # odd, so that zero has a bar of its own
 REST = 0.02  # nearer to zero than this, a face does not move
 # Of each vector: a title, what its numbers are called, and the ends of their axis.
@@ -46,6 +47,9 @@ def write(folder: str | os.PathLike) -> None:
 def show(folder: str | os.PathLike, out: str | os.PathLike) -> str:
     """Draws faces into `out` and histograms beside it; returns the card's text."""
     out = pathlib.Path(out)
+    if out.suffix.lower() not in PICTURES:
+        raise ValueError(f"{out} ends in none of {', '.join(PICTURES)}: name it so.")
+    files.make_folder(out)
     card = count(folder)
     contact_sheet(folder).save(out, quality=90)  # which PNG ignores
     beside = out.with_stem(out.stem + "_histograms")

@@ -174,9 +174,10 @@ def import_torch(
     out: Annotated[pathlib.Path, typer.Option(help="The .npz to write.")],
 ) -> None:
     """Turn PyTorch weights of StarGAN or GANimation into ours."""
-    from slider_jax import torch_weights
+    from slider_jax import files, torch_weights
 
     params, fields = torch_weights.convert(torch_weights.read(file), kind)
+    files.make_folder(out)
     torch_weights.save(out, params, fields)
     typer.echo(f"{out}: {kind}, {json.dumps(fields)}")
 
@@ -215,9 +216,9 @@ def bench_edit(
         typer.Option(help="A full model of this size with random weights instead."),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Cores for everybody; all if not given.")
+        int | None, typer.Option(min=1, help="Cores for everybody; all if not given.")
     ] = None,
-    turns: Annotated[int, typer.Option(help="Of every contender.")] = 15,
+    turns: Annotated[int, typer.Option(min=1, help="Of every contender.")] = 15,
     as_json: Json = False,
 ) -> None:
     """Milliseconds to paint a face, beside onnxruntime where it is installed."""
@@ -232,13 +233,13 @@ def bench_train(
         int | None, typer.Option(help="Of an image: 64, 128 or 256 pixels.")
     ] = None,
     width: Annotated[
-        int | None, typer.Option(help="Channels of the first layer.")
+        int | None, typer.Option(min=1, help="Channels of the first layer.")
     ] = None,
-    batch: Annotated[int | None, typer.Option(help="Faces in a batch.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Faces in a batch.")] = None,
     threads: Annotated[
-        int | None, typer.Option(help="Cores for everybody; all if not given.")
+        int | None, typer.Option(min=1, help="Cores for everybody; all if not given.")
     ] = None,
-    turns: Annotated[int, typer.Option(help="Of every contender.")] = 9,
+    turns: Annotated[int, typer.Option(min=1, help="Of every contender.")] = 9,
     styles: Annotated[
         bool, typer.Option("--styles", help="Our other ways to convolve, too.")
     ] = False,

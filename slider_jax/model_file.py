@@ -193,7 +193,9 @@ def _load_run(folder):
         raise ValueError(
             f"{folder} is no run: it has no run.json. Give the --workdir of a training."
         )
-    run = json.loads(record.read_text())
+    run = files.read_json(record)
+    if "config" not in run:
+        raise ValueError(f"{record} is damaged (no config): restore it.")
     config = run["config"]
     step, state = _newest(folder / "checkpoints", config)
     return make_model(

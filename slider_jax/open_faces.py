@@ -23,6 +23,7 @@ from tensorflow_datasets.core import dataset_info, naming
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tqdm import tqdm
 
+from slider_jax import files
 from slider_jax.batch import EXPRESSION, SPEECH
 from slider_jax.face.expressions import KINDS
 from slider_jax.face.sliders import SLIDERS
@@ -145,9 +146,11 @@ def write_shard(folder: pathlib.Path, shard: Shard, rows: Iterator[bytes]) -> No
     """Writes beside its place and moves there when whole."""
     part = _scratch(folder)
     writer = ArrayRecordWriter(part, "group_size:1")
-    for row in rows:
-        writer.write(row)
-    writer.close()
+    try:
+        for row in rows:
+            writer.write(row)
+    finally:
+        writer.close()
     try:
         os.replace(part, folder / shard.file)
     except FileNotFoundError:
@@ -206,7 +209,7 @@ def start(folder: str | os.PathLike, recipe: Recipe) -> pathlib.Path:
     if recipe.identities < 1 or not plan(recipe):
         raise ValueError(f"A set needs people and sessions; {recipe} has none.")
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    files.be_folder(folder)
     path = folder / "recipe.json"
     content = dict(name=NAME, version=VERSION) | dataclasses.asdict(recipe)
     text = json.dumps(content, indent=2)
@@ -217,7 +220,7 @@ def start(folder: str | os.PathLike, recipe: Recipe) -> pathlib.Path:
         part = pathlib.Path(_scratch(folder))
         part.write_text(text)
         os.replace(part, path)
-    old, new = json.loads(path.read_text()), json.loads(text)
+    old, new = files.read_json(path), json.loads(text)
     if changed := [k for k in sorted(old.keys() | new) if old.get(k) != new.get(k)]:
         raise ValueError(
             f"{folder} was begun with another recipe ({', '.join(changed)} differ); "
@@ -234,7 +237,7 @@ def recipe_of(folder: str | os.PathLike) -> Recipe:
             f"No data set in {folder}: there is no recipe.json. "
             f"Make one with `python data_prep/render_faces.py --out={folder}`."
         )
-    content = json.loads(path.read_text())
+    content = files.read_json(path)
     if [content.pop(k, None) for k in ("name", "version")] != [NAME, VERSION]:
         raise ValueError(
             f"{path} is not the recipe of an {NAME} {VERSION} set: render it anew."

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from slider_jax import parallel, prepare, programs, systems
+from slider_jax import checkpoint, parallel, prepare, programs, systems
 from slider_jax.batch import Batch
 from slider_jax.data import open_split
 from slider_jax.face import labels
@@ -39,7 +39,7 @@ def rehearse(
         well = all(state == "well" for state, _ in checks.values())
         if name == "time" and not timed:
             checks[name] = ("not checked", "as --no-time asked")
-        elif name in ("memory", "time") and not well:
+        elif not well and (name in ("memory", "time") or not run.plausible):
             checks[name] = ("not checked", "as there is a problem above")
         else:
             try:
@@ -69,11 +69,13 @@ class _Rehearsal:
     def __init__(self, config, workdir):
         self.asked, self.workdir = config, workdir
         self.estimates = {}
+        self.plausible = False  # no single value of the config is wrong
 
     def config(self):
         """Traces the step of every phase: names, shapes and weights must agree."""
         config = self.asked
         prepare.check(config)
+        self.plausible = True
         self.system = systems.create(config.system, **config.model)
         self.optimizers = prepare.make_optimizers(config, ())
         self.frozen = prepare.frozen(config)
@@ -86,6 +88,8 @@ class _Rehearsal:
         for number in range(len(config.phases)):
             weights = prepare.weights_of(config, number)
             jax.eval_shape(step, self.state, self.batches, weights)
+        if config.get("start"):
+            prepare.begin_from(config.start, self.state, self.system)
         count = {p: _size(params[p])[0] for p in params}
         amount = ", ".join(f"{n:,} parameters of the {p}" for p, n in count.items())
         return f"{config.system}, {len(config.phases)} phases; {amount}"
@@ -118,12 +122,14 @@ class _Rehearsal:
     def disk(self):
         """Checkpoints are not compressed much; one more than is kept is there."""
         there = self.workdir.absolute()
-        while not there.exists():
+        while not os.path.lexists(there):
             there = there.parent
-        if not os.access(there, os.W_OK):
+        if not (there.is_dir() and os.access(there, os.W_OK)):
             raise ValueError(f"{there} cannot be written to: give another --workdir.")
         if not hasattr(self, "state"):
             return "not known without a config that works"
+        if hasattr(self, "phases"):
+            checkpoint.check_claim(self.workdir, prepare.describe(self.asked))
         need = _size(self.state)[1] * (self.asked.keep + 1)
         free = shutil.disk_usage(there).free
         self.estimates |= {"checkpoints_gb": need / GB, "free_disk_gb": free / GB}

@@ -13,10 +13,14 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
 from slider_jax import files
+from slider_jax.nets.critic import Critic
+from slider_jax.nets.generator import Generator
 from slider_jax.nets.layers import without
 from slider_jax.ops import unseen
 
@@ -165,6 +169,8 @@ def _critic(state):
 def _shape(state, name):
     if name not in state:
         raise ValueError(f"{name} is missing: this is not the network that was named.")
+    if state[name].ndim != 4:
+        raise ValueError(f"{name} is of shape {state[name].shape}: no convolution's.")
     return state[name].shape
 
 
@@ -204,7 +210,28 @@ def convert(state: State, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
         for name, kernel in params.items():
             if kernel.ndim == 4 and not name.startswith("parameters"):
                 params[name] = _seen(name, kernel, fields)
+    _check(params, dict(names), fields)
     return {"params": traverse_util.unflatten_dict(params, sep="/")}, fields
+
+
+def _check(params, theirs, fields):
+    """Refuses what our module could not run, or nobody would want to."""
+    if "masked" in fields:
+        module, size = Generator(**fields), 16 << fields["down"]
+        told = [jax.ShapeDtypeStruct((1, fields["conditions"]), jnp.float32)]
+    else:
+        module, size, told = Critic(**fields), fields["size"], []
+    image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    expected = jax.eval_shape(module.init, jax.random.key(0), image, *told)
+    expected = traverse_util.flatten_dict(expected["params"], sep="/")
+    for name, array in params.items():
+        if array.shape != expected[name].shape:
+            raise ValueError(
+                f"{theirs[name]} does not go with the other layers: it becomes "
+                f"{array.shape}, where {expected[name].shape} is due."
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"{theirs[name]} holds numbers that are not finite.")
 
 
 def _seen(name, kernel, fields):

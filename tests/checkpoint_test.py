@@ -90,6 +90,9 @@ def test_a_damaged_one_falls_back_with_a_warning_that_names_it(tmp_path, caplog)
     assert (tmp_path / "4.damaged").is_dir()
     save_steps(tmp_path, [4])  # its place is free again
     assert int(restore(tmp_path)[0].step) == 4
+    spoil(tmp_path, 4)  # once more
+    assert int(restore(tmp_path)[0].step) == 2
+    assert (tmp_path / "4.damaged-2").is_dir()
 
 
 def test_an_unfinished_one_is_as_if_it_were_not_there(tmp_path):
@@ -105,6 +108,17 @@ def test_when_all_are_damaged_nothing_starts_anew_in_silence(tmp_path):
     with pytest.raises(ValueError, match="move it away"):
         restore(tmp_path)
     assert (tmp_path / "2").is_dir()
+
+
+def test_what_nothing_is_known_of_is_not_taken_over(tmp_path):
+    """Checkpoints without their run.json, or with one that was cut."""
+    (tmp_path / "checkpoints" / "12").mkdir(parents=True)
+    with pytest.raises(ValueError, match="12 is of a run that nothing is known of"):
+        checkpoint.claim(tmp_path, CONFIG, {})
+    for damage in ('{"config": {"se', "[]"):
+        (tmp_path / "run.json").write_text(damage)
+        with pytest.raises(ValueError, match="run.json is damaged"):
+            checkpoint.claim(tmp_path, CONFIG, {})
 
 
 def test_without_a_checkpoint_there_is_none(tmp_path):

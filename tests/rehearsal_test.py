@@ -6,11 +6,12 @@ import subprocess
 import sys
 import types
 
+import numpy as np
 import pytest
 import small_game
 import small_run
 
-from slider_jax import prepare, rehearsal, systems
+from slider_jax import checkpoint, prepare, rehearsal, systems
 
 CHECKS = ["config", "data", "disk", "memory", "time"]
 TINY = "--config=configs/slidergan.py:tiny"
@@ -87,6 +88,24 @@ def test_a_misspelt_weight_is_found_before_data_is_touched(tmp_path):
         (lambda c: c.data.update(folder=None), "add --config.data.folder=DIR"),
         (lambda c: c.data.update(image_size=128), "holds faces of 64 pixels, not 128"),
         (lambda c: c.phases[0].update(split="train"), "has no 'train'; choose from"),
+        (lambda c: c.phases[0].update(split="test_paired"), "phases[0].split is"),
+        (lambda c: c.update(phases=()), "phases is (); it must be one phase or more"),
+        (lambda c: c.update(samples=0), "samples is 0; it must be more than 0"),
+        (lambda c: c.update(seed=-1), "seed is -1; it must be 0 or more"),
+        (lambda c: c.data.update(noise=np.nan), "data.noise is nan; it must be 0 or"),
+        (lambda c: c.data.update(workers=-1), "data.workers is -1; it must be 0 or"),
+        (lambda c: c.model.update(width=0), "model.width is 0; it must be more"),
+        (lambda c: c.model.update(dtype="int32"), "model.dtype is 'int32'; choose"),
+        (lambda c: c.model.update(initial="foo"), "model.initial is 'foo'; choose"),
+        (
+            lambda c: c.learning_rate.update(critic=np.inf),
+            "learning_rate.critic is inf",
+        ),
+        (
+            lambda c: c.phases[0].update(weights=dict(critic=dict(expression=-1.0))),
+            "phases[0].weights.critic.expression is -1.0; it must be 0 or more",
+        ),
+        (lambda c: c.update(start="/nope"), "There is no model at /nope"),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path, change, sentence):
@@ -94,6 +113,20 @@ def test_a_wrong_value_is_named(tmp_path, change, sentence):
     small.unlock()
     change(small)
     assert sentence in rehearse(tmp_path, small)["problems"][0]
+
+
+def test_a_workdir_that_training_would_refuse_is_a_problem(tmp_path):
+    """A file, and the folder of another run; neither is changed."""
+    small, file = small_run.config(), tmp_path / "file"
+    file.touch()
+    (problem,) = rehearse(file, small)["problems"]
+    assert f"{file} cannot be written to" in problem
+    (run := tmp_path / "run").mkdir()
+    checkpoint.claim(run, prepare.describe(small_run.config(seed=9)), {})
+    before = (run / "run.json").read_bytes()
+    (problem,) = rehearse(tmp_path, small)["problems"]
+    assert "another config: seed was 9, is 0" in problem
+    assert (run / "run.json").read_bytes() == before
 
 
 def test_a_damaged_file_is_named(tmp_path):
@@ -131,9 +164,18 @@ def slider(*arguments):
 
 
 def test_a_config_that_cannot_be_read_is_one_sentence_and_exit_2():
-    for wrong in ([f"{TINY[:-1]}"], [TINY, "--config.data.sze=3"], [TINY, "--nope"]):
-        done = slider(*wrong)
-        assert done.returncode == 2
+    wrongs = {
+        f"{TINY[:-1]}": "Unknown variant 'tin'",
+        "--config.data.sze=3": "the config has no 'sze'.",
+        "--config.model.wdith=3": "the config has no 'wdith'.",  # much like another
+        "--config.phases[9].steps=1": "index",
+        "--nope": "Unknown command line flag 'nope'",
+        "--config=README.md": "the config is no Python",
+        "--config=slider_jax/files.py": "the config's file has no `get_config`.",
+    }
+    for wrong, sentence in wrongs.items():
+        done = slider(*([TINY] * (not wrong.startswith("--config="))), wrong)
+        assert done.returncode == 2 and sentence in done.stderr
         assert done.stdout == "" and done.stderr.count("\n") == 1
 
 

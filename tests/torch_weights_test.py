@@ -92,6 +92,22 @@ def test_another_network_is_refused(stargan):
         imported(stargan, "pix2pix")
 
 
+@pytest.mark.parametrize(
+    "name, spoil, sentence",
+    [
+        ("main.1.weight", lambda x: x * np.nan, "main.1.weight holds numbers"),
+        ("main.1.bias", lambda x: x[:3], "main.1.bias does not go with the other"),
+        ("main.3.weight", lambda x: x[:, :3], "main.3.weight does not go with"),
+        ("main.0.weight", lambda x: x[0, 0, 0], "main.0.weight is of shape"),
+    ],
+)
+def test_layers_that_do_not_go_together_are_refused(stargan, name, spoil, sentence):
+    state = twins.state(stargan)
+    state[name] = spoil(state[name])
+    with pytest.raises(ValueError, match=sentence):
+        torch_weights.convert(state, "stargan-generator")
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_files_are_read_by_name_with_or_without_data_parallels_prefix(
     stargan, tmp_path, suffix

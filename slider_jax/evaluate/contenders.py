@@ -1,7 +1,6 @@
 """Whoever edits faces: runs, and two references that are no GAN."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from slider_jax import model_file
+from slider_jax import files, model_file
 from slider_jax.batch import EXPRESSION, to_bytes, to_float
 from slider_jax.evaluate.testset import Wanted
 from slider_jax.face.labels import conditions
@@ -155,7 +154,7 @@ def _model(path):
 
 def _config(path):
     record = pathlib.Path(path, "run.json")
-    return json.loads(record.read_text())["config"] if record.is_file() else None
+    return files.read_json(record).get("config") if record.is_file() else None
 
 
 def _names(paths):
