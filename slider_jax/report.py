@@ -5,12 +5,15 @@ import contextlib
 import functools
 import json
 import pathlib
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from slider_jax.batch import to_bytes
 
@@ -33,19 +36,27 @@ class Writer:
         kept = [line for line in lines if _step_of(line) <= start]
         path.write_text("".join(kept))
         self.lines = path.open("a", buffering=1)
-        self.board = SummaryWriter(str(self.workdir / "board"), purge_step=start + 1)
+        (self.workdir / "board").mkdir(exist_ok=True)
+        self.board = EventsWriter(str(self.workdir / "board" / "events"))
+        self._show(start + 1, session_log=SessionLog(status=SessionLog.START))
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         self.lines.write(json.dumps({"step": step} | values) + "\n")
         for name, value in values.items():
-            self.board.add_scalar(name, value, step)
+            self._show(step, summary=summary.scalar(name, value))
+        self.board.flush()
+
+    def _show(self, step, **what):
+        """Here and now: a thread would die of a full disk, and leave us waiting."""
+        self.board.write_event(Event(step=step, wall_time=time.time(), **what))
 
     def picture(self, step: int, name: str, picture: Image.Image) -> pathlib.Path:
         """Into samples/<name>_<step>.png and TensorBoard; returns the file."""
         path = self.workdir / "samples" / f"{name}_{step:07}.png"
         path.parent.mkdir(exist_ok=True)
         picture.save(path)
-        self.board.add_image(name, np.asarray(picture), step, dataformats="HWC")
+        shown = summary.image(name, np.asarray(picture), dataformats="HWC")
+        self._show(step, summary=shown)
         return path
 
     def close(self) -> None:

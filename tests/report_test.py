@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from tensorboardX import record_writer
 
 from slider_jax import report
 
@@ -26,6 +27,18 @@ def test_scalars_go_to_json_lines_and_tensorboard(tmp_path):
     assert json.loads(line) == {"step": 2, "loss": 0.2}
     (events,) = (tmp_path / "board").iterdir()
     assert b"loss" in events.read_bytes()
+
+
+def test_a_full_disk_is_an_error_and_no_endless_wait(tmp_path, monkeypatch):
+    class Full:
+        write = close = lambda self, *data: None
+
+        def flush(self):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(record_writer, "open_file", lambda path: Full())
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path, range(100))
 
 
 def test_what_came_after_the_checkpoint_is_dropped(tmp_path):
