@@ -123,11 +123,7 @@ def open_split(
             f"something else than today's ({open_faces.VERSION}): render it again."
         )
     if split not in info.splits:
-        mend = (
-            ", or render a set with --unpaired=N, of enough people"
-            if split.endswith("_unpaired")
-            else ""
-        )
+        mend = ", or render a set with --unpaired=N" * split.endswith("_unpaired")
         raise ValueError(
             f"{folder} has no {split!r}; choose from {[*info.splits]}{mend}."
         )

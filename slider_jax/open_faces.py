@@ -149,7 +149,7 @@ def write_shard(folder: pathlib.Path, shard: Shard, rows: Iterator[bytes]) -> No
     try:
         for row in rows:
             writer.write(row)
-    finally:
+    finally:  # also when interrupted: its threads would be ended in the middle
         writer.close()
     try:
         os.replace(part, folder / shard.file)
