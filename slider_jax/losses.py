@@ -199,8 +199,8 @@ def edge_distance(a: Image, b: Image) -> PerExample:
 def revealed(image: Image, moved: Image, target: Image) -> Bool[Array, "b h w 1"]:
     """Where the truth shows what the photo has not, moved or not, such as teeth.
 
-    And three pixels around, for what is painted must also end. Glasses, which stay where
-    they are while the face moves, are in the photo.
+    And three pixels around, for what is painted must also end. Glasses, which stay
+    where they are while the face moves, are in the photo.
     """
     differs = jnp.minimum(*(_differing(x, target, 3) for x in (image, moved))) > SEEN
     box, step = (1, 7, 7, 1), (1, 1, 1, 1)
