@@ -43,11 +43,14 @@ train() {
 }
 export -f train
 
-cd "$(dirname "$0")/.."
-printf '%s\n' "${RUNS[@]}" |
-    if [ "$JOBS" = 1 ]; then xargs -I{} bash -c 'train {}'
-    else xargs -P "$JOBS" --process-slot-var=SLOT -I{} bash -c 'train {}'; fi
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+(
+    cd "$ROOT"
+    printf '%s\n' "${RUNS[@]}" |
+        if [ "$JOBS" = 1 ]; then xargs -I{} bash -c 'train {}'
+        else xargs -P "$JOBS" --process-slot-var=SLOT -I{} bash -c 'train {}'; fi
+)
 names=("${RUNS[@]//[:,]/-}")
 folders=$(printf ",%s" "${names[@]/#/$OUT/runs/}")
-python launch/evaluate.py --suite=open_faces --runs="${folders:1}" --data="$DATA" \
+python "$ROOT/launch/evaluate.py" --suite=open_faces --runs="${folders:1}" --data="$DATA" \
     --out="$OUT/report" --fetch "${@:3}"
