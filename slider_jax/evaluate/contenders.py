@@ -1,6 +1,7 @@
 """Whoever edits faces: runs, and two references that are no GAN."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
