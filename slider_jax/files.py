@@ -44,7 +44,9 @@ def read_json(path: str | os.PathLike) -> dict[str, Any]:
     except ValueError as error:
         content = error
     if not isinstance(content, dict):
-        raise ValueError(f"{path} is damaged ({content}): restore or delete it.")
+        raise ValueError(
+            f"{path} is damaged ({content}): restore it, or use another folder."
+        )
     return content
 
 

@@ -129,8 +129,9 @@ class System:
     def painting_losses(self, params, batch, keys, batch_mean):
         """While the critic rests: `likeness` is what it sees in edit and truth.
 
-        `cover` is whether the moved photo is hidden where it is wrong; `mask`, the mean
-        of the edit's: `attention` without the way back.
+        `cover` is whether the moved photo is hidden where it is wrong; `revealed`, how
+        far the edit is from the truth where that shows what no photo has; `mask`, the
+        mean of the edit's: `attention` without the way back.
         """
         terms, fake, made, base = self._generator_losses(params, batch, batch_mean)
         faces = jnp.concatenate([fake, batch.target])
