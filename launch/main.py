@@ -42,12 +42,7 @@ def main(argv: list[str]) -> int:
 
     try:
         if _MULTIHOST.value:
-            jax.distributed.initialize(
-                _COORDINATOR.value,
-                _PROCESSES.value,
-                _PROCESS.value,
-                heartbeat_timeout_seconds=_HEARTBEAT,
-            )
+            _join(jax.distributed.initialize)
         train.train(_CONFIG.value, workdir())
     except stop.Interrupted as interruption:
         return _stop(interruption, stop.RESUMABLE)
@@ -75,6 +70,19 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _join(initialize):
+    who = (_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
+    try:
+        initialize(*who, heartbeat_timeout_seconds=_HEARTBEAT)
+    except ValueError as error:
+        if who[0]:
+            raise
+        raise ValueError(
+            "JAX knows no cluster here: --multihost needs --coordinator, --processes "
+            "and --process."
+        ) from error
+
+
 def workdir() -> pathlib.Path:
     """`--workdir`, or runs/slidergan-demo for configs/slidergan.py:demo."""
     path, _, variant = flags.FLAGS["config"].config_filename.partition(":")
@@ -86,9 +94,14 @@ def parse_flags(argv: list[str]) -> list[str]:
     """In the place of absl's: any mistake is one sentence, and exit 2."""
     try:
         settings.parse(flags.FLAGS, argv)
-        for flag in (_COORDINATOR, _PROCESSES, _PROCESS):
-            if flag.value is not None and not _MULTIHOST.value:
-                raise ValueError(f"--{flag.name} says nothing without --multihost.")
+        flags_of_clusters = (_COORDINATOR, _PROCESSES, _PROCESS)
+        given = [flag.name for flag in flags_of_clusters if flag.value is not None]
+        if given and not _MULTIHOST.value:
+            raise ValueError(f"--{given[0]} says nothing without --multihost.")
+        if len(given) in (1, 2):
+            raise ValueError("--coordinator, --processes and --process go together.")
+        if given and not re.search(r":\d+$", _COORDINATOR.value):
+            raise ValueError(f"--coordinator={_COORDINATOR.value} is no HOST:PORT.")
     except ValueError as error:
         sys.exit(_stop(error))
     return argv[:1]

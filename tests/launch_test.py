@@ -110,6 +110,12 @@ def test_without_a_workdir_results_go_to_runs(main):
         (["slidergan.py:tiny", "--config.parallel=gpus"], "choose from"),
         (["slidergan.py:tiny", "tiny"], "Unexpected argument 'tiny'."),
         (["slidergan.py:tiny", "--process=1"], "says nothing without --multihost."),
+        (["slidergan.py:tiny", "--multihost", "--process=1"], "go together."),
+        (
+            ["slidergan.py:tiny", "--multihost", "--coordinator=here", "--processes=1"]
+            + ["--process=0"],
+            "--coordinator=here is no HOST:PORT.",
+        ),
     ],
 )
 def test_a_users_mistake_stops_it_with_a_sentence(
@@ -314,6 +320,19 @@ def test_a_process_whose_others_are_gone_says_so(launch, joined, monkeypatch, tm
     assert "Another process is gone." in complained and "closed by peer" in complained
     with pytest.raises(jax.errors.JaxRuntimeError):
         launch(*arguments)  # alone, it is another matter
+
+
+def test_where_jax_knows_no_cluster_it_says_what_is_needed(
+    launch, monkeypatch, tmp_path
+):
+    def unknown(coordinator, *_, **__):
+        raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", unknown)
+    arguments = ["--config=configs/slidergan.py:tiny", f"--workdir={tmp_path / 'run'}"]
+    code, _, complained = launch(*arguments, "--multihost")
+    assert code == 2 and not (tmp_path / "run").exists()
+    assert "no cluster here: --multihost needs --coordinator" in complained
 
 
 def test_the_readme_has_both_lines():
