@@ -3,6 +3,7 @@
 import functools
 import pathlib
 
+import jax
 import numpy as np
 from flax import traverse_util
 from jaxtyping import Array, Float
@@ -55,13 +56,16 @@ def describe_iresnet(
     weights: dict, faces: Float[Array, "b 112 112 3"]
 ) -> Float[Array, "b d"]:
     """The network whose weights these are: names say how deep, shapes how wide."""
+    return _network(weights).apply({"params": weights}, faces)
+
+
+def _network(weights):
     stages = [f"layer{i}" for i in range(1, 5)]
     blocks = tuple(
         sum(name.startswith(f"{stage}_") for name in weights) for stage in stages
     )
     width = lambda stage: weights[f"{stage}_0"]["conv2"]["kernel"].shape[-1]
-    net = IResNet(blocks, tuple(map(width, stages)), weights["fc"]["bias"].shape[0])
-    return net.apply({"params": weights}, faces)
+    return IResNet(blocks, tuple(map(width, stages)), weights["fc"]["bias"].shape[0])
 
 
 @functools.cache
@@ -86,11 +90,25 @@ def import_iresnet(
             f"{source} is not an IResNet of InsightFace: it lacks "
             f"{_listed(needed - given)}, and has {_listed(given - needed)} too many."
         )
-    weights = {}
+    weights, misfit = {}, {}
     for ours, (theirs, kind) in layers.items():
         part = {p: np.asarray(state[f"{theirs}.{p}"], np.float32) for p in PARTS[kind]}
-        weights[ours] = CONVERT[kind](**part)
-    return traverse_util.unflatten_dict(weights)
+        shapes = ", ".join(f"{p} {x.shape}" for p, x in part.items())
+        misfit[ours] = f"{source}: {theirs} ({shapes}) does not fit the other layers."
+        try:
+            weights[ours] = CONVERT[kind](**part)
+        except ValueError as error:
+            raise ValueError(misfit[ours]) from error
+        if not all(np.isfinite(x).all() for x in weights[ours].values()):
+            raise ValueError(f"{source}: {theirs} holds numbers that are not finite.")
+    tree = traverse_util.unflatten_dict(weights)
+    face = jax.ShapeDtypeStruct((1, 112, 112, 3), np.float32)
+    due = jax.eval_shape(_network(tree).init, jax.random.key(0), face)["params"]
+    due = traverse_util.flatten_dict(due)
+    for ours, part in weights.items():
+        if any(x.shape != due[(*ours, name)].shape for name, x in part.items()):
+            raise ValueError(misfit[ours])
+    return tree
 
 
 def _layers(state):
@@ -122,7 +140,8 @@ def _listed(names):
 
 
 def _norm(weight, bias, running_mean, running_var):
-    scale = weight / np.sqrt(running_var + EPSILON)
+    with np.errstate(invalid="ignore"):  # not finite, which is said where it is seen
+        scale = weight / np.sqrt(running_var + EPSILON)
     return dict(scale=scale, bias=bias - scale * running_mean)
 
 

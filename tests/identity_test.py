@@ -198,6 +198,26 @@ def test_names_that_are_missing_or_unknown_are_named(state):
     assert "has layer5.0.conv1.weight too many" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "name, harm, said",
+    [
+        ("layer2.0.conv2.weight", lambda x: x[:, :3], "does not fit the other layers"),
+        ("conv1.weight", lambda x: x[:, :2], "does not fit the other layers"),
+        ("conv1.weight", lambda x: x[..., 0], "does not fit the other layers"),
+        ("fc.weight", lambda x: x[:, 1:], "does not fit the other layers"),
+        ("layer3.0.prelu.weight", lambda x: x[:1], "does not fit the other layers"),
+        ("bn1.bias", lambda x: x[1:], "does not fit the other layers"),
+        ("bn2.running_var", lambda x: x - 9, "numbers that are not finite"),
+        ("layer1.0.conv1.weight", lambda x: x * np.nan, "numbers that are not finite"),
+    ],
+)
+def test_a_layer_that_cannot_be_is_named(state, name, harm, said):
+    layer = name.rsplit(".", 1)[0]
+    with pytest.raises(ValueError, match=f"^face.pth: {layer} .*{said}"):
+        wrong = state | {name: harm(state[name])}
+        identity_weights.import_iresnet(wrong, source="face.pth")
+
+
 def test_a_file_of_pytorch_becomes_a_recogniser(twin, tmp_path):
     import torch
 
