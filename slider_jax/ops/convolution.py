@@ -9,10 +9,11 @@ transposed convolution *is* the image map. Reverse mode only: `jax.jvp` needs `p
 import functools
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from slider_jax.ops import formulations
-from slider_jax.ops.rule import Geometry, choose, style
+from slider_jax.ops.rule import Geometry, choose, filled, style
 
 
 def convolution(
@@ -27,6 +28,10 @@ def convolution(
     geometry = Geometry((h, w), kernel.shape[0], stride, padding, style())
     if geometry.style == "plain":
         return formulations.LAX["forward"](geometry, x, kernel)
+    features = kernel.shape[3]
+    if zeros := filled(features) - features:
+        kernel = jnp.pad(kernel, [(0, 0)] * 3 + [(0, zeros)])
+        return _forward(geometry, x, kernel)[..., :features]
     return _forward(geometry, x, kernel)
 
 

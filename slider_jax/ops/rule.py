@@ -82,6 +82,13 @@ def style() -> str:
     return _style.get() or default
 
 
+def filled(features: int) -> int:
+    """Eights are faster on CPUs: 32 outputs of which four are zeros take three quarters
+    of the time of 28. More than an eighth for nothing is not worth it."""
+    whole = -(-features // 8) * 8
+    return whole if 8 * features >= 7 * whole else features
+
+
 def choose(
     map_name: str, geometry: Geometry, batch: int, channels: int, features: int
 ) -> str:
