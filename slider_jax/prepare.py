@@ -194,15 +194,14 @@ def make_optimizers(config: ConfigDict, phases: Sequence[Phase]) -> dict[str, An
 
 
 def first_state(config: ConfigDict, system: Any, optimizers: Any) -> TrainState:
-    """The state before the first step, on the host."""
-    state = init_state(
+    """The state before the first step, on the host; but for `config.start`."""
+    return init_state(
         system,
         optimizers,
         data.example(folder(config), batch_size=1, **condition(config)),
         seed=config.seed,
         frozen=frozen(config),
     )
-    return begin_from(config.start, state, system) if config.get("start") else state
 
 
 def begin_from(path: str, state: TrainState, system: Any) -> TrainState:

@@ -88,7 +88,7 @@ class _Rehearsal:
         for number in range(len(config.phases)):
             weights = prepare.weights_of(config, number)
             jax.eval_shape(step, self.state, self.batches, weights)
-        if config.get("start"):
+        if config.get("start") and not checkpoint.begun(self.workdir):
             prepare.begin_from(config.start, self.state, self.system)
         count = {p: _size(params[p])[0] for p in params}
         amount = ", ".join(f"{n:,} parameters of the {p}" for p, n in count.items())

@@ -39,6 +39,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> TrainState:
     optimizers = prepare.make_optimizers(config, phases)
     described = prepare.describe(config)
     fresh = prepare.first_state(config, system, optimizers)
+    if config.get("start") and not checkpoint.begun(workdir):
+        fresh = prepare.begin_from(config.start, fresh, system)
     samples = prepare.sample_batches(config)
     files.be_folder(workdir)
     checkpoint.claim(workdir, described, facts())

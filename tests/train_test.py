@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import signal
 
 import jax
@@ -163,14 +164,14 @@ def test_a_run_begins_with_the_weights_of_a_model(tmp_path, caplog):
     model_file.save_model(path, model, dtype="float32")
     small = small_run.config(start=str(path))
     optimizers = prepare.make_optimizers(small, prepare.plan(small))
-    begin = lambda: prepare.first_state(small, model.system, optimizers)
+    fresh = prepare.first_state(small, model.system, optimizers)
+    begin = lambda system=model.system: prepare.begin_from(small.start, fresh, system)
     state = begin()
     for player in ("generator", "critic"):
         assert_equal(state.params[player], getattr(model, player))
         assert_equal(state.ema[player], getattr(model, player))
     assert not caplog.text
-    other = dataclasses.replace(model.system, tint=0.25)
-    prepare.first_state(small, other, optimizers)
+    begin(dataclasses.replace(model.system, tint=0.25))
     assert "were made for model.tint=1.0, not 0.25" in caplog.text
     small.start = "default"
     with pytest.raises(ValueError, match="start: the weights of default are not"):
@@ -179,6 +180,20 @@ def test_a_run_begins_with_the_weights_of_a_model(tmp_path, caplog):
     small.start = str(path)
     with pytest.raises(FileNotFoundError, match="no model at .*model.npz"):
         begin()
+
+
+def test_a_run_that_has_begun_does_not_begin_again(tmp_path, monkeypatch):
+    """The model that it began with may be gone by then."""
+    begun = []
+    monkeypatch.setattr(
+        prepare, "begin_from", lambda path, state, _: begun.append(path) or state
+    )
+    small = small_run.config(start="model.npz")
+    first = small_run.run(tmp_path, small)
+    assert begun == ["model.npz"]
+    shutil.rmtree(tmp_path / "checkpoints" / str(int(first.step)))
+    assert_equal(small_run.run(tmp_path, small).params, first.params)
+    assert begun == ["model.npz"]
 
 
 def test_an_epoch_shows_every_face_once():
