@@ -49,7 +49,7 @@ def save(
 def begun(workdir: pathlib.Path) -> bool:
     """Whether there is a checkpoint, good or damaged: then a run goes on from one."""
     saved = pathlib.Path(workdir, "checkpoints").glob("[0-9]*")
-    return any(path.name.isdigit() for path in saved)
+    return any(path.name.isdecimal() for path in saved)
 
 
 def restore_latest(

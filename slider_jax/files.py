@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, and are what was released."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -12,14 +13,27 @@ from typing import Any
 
 @contextlib.contextmanager
 def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """A path to write to; what is there takes its place when all went well."""
-    path = pathlib.Path(path)
+    """A path to write to; what is there takes its place when all went well.
+
+    A link's file is replaced, not the link; a device is refused, for it would be gone.
+    """
+    path = pathlib.Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no file: name another.")
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield scratch
         scratch.replace(path)
+    except OSError as error:
+        if error.errno != errno.ENOSPC and error.filename != str(scratch):
+            raise
+        raise OSError(
+            f"{path} cannot be written ({error.strerror}): check the folder, its "
+            "permissions and the room on the disk."
+        ) from error
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink()
 
 
 def make_folder(path: str | os.PathLike) -> None:

@@ -151,11 +151,7 @@ def _load_file(path):
             raise ValueError(
                 f"{path} holds more than plain arrays ({error})."
             ) from error
-    try:
-        system = _system(card["system"], card["model"])
-        expected = shapes_of(system)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"The card of {path} names no model ({error}).") from error
+    expected = _described(f"The card of {path}", card)
     shapes = {
         name: leaf.shape
         for name, leaf in traverse_util.flatten_dict(expected, sep="/").items()
@@ -166,6 +162,15 @@ def _load_file(path):
     weights = traverse_util.unflatten_dict(leaves, sep="/")
     given = {k: v for k, v in card.items() if k not in ("system", "model")}
     return make_model(card["system"], card["model"], weights, **given)
+
+
+def _described(source, told):
+    """The shapes of weights of what a card or a run's config tells."""
+    try:
+        return shapes_of(_system(told["system"], told["model"]))
+    except Exception as error:  # its fields may be anything
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"{source} names no model ({reason}).") from error
 
 
 def _card(path, stored):
@@ -197,7 +202,8 @@ def _load_run(folder):
     if "config" not in run:
         raise ValueError(f"{record} is damaged (no config): restore it.")
     config = run["config"]
-    step, state = _newest(folder / "checkpoints", config)
+    expected = _described(record, config)
+    step, state = _newest(folder / "checkpoints", expected)
     return make_model(
         config["system"],
         config["model"],
@@ -216,12 +222,11 @@ def _load_run(folder):
     )
 
 
-def _newest(folder, config):
+def _newest(folder, expected):
     """(step, {"ema": both players}) of the newest checkpoint that is whole."""
     steps = sorted(
-        (int(p.name) for p in folder.glob("*") if p.name.isdigit()), reverse=True
+        (int(p.name) for p in folder.glob("*") if p.name.isdecimal()), reverse=True
     )
-    expected = shapes_of(_system(config["system"], config["model"]))
     # What a checkpoint of another version lacks stays as it is here, and is refused.
     lacking = lambda x: np.full(x.shape, np.nan, x.dtype)
     like = {"ema": jax.tree.map(lacking, expected)}
@@ -251,6 +256,6 @@ def _restore(path, like):
 
 
 def _check_finite(path, leaves):
-    bad = [name for name, leaf in leaves.items() if not np.isfinite(leaf).all()]
-    if bad:
-        raise ValueError(f"{path}: {bad[0]} holds numbers that are not finite.")
+    for name, leaf in leaves.items():
+        if not np.issubdtype(leaf.dtype, np.floating) or not np.isfinite(leaf).all():
+            raise ValueError(f"{path}: {name} holds numbers that are not finite.")

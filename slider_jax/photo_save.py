@@ -186,7 +186,4 @@ def _write(path, content):
         with files.whole(path) as scratch:
             scratch.write_bytes(content)
     except OSError as error:
-        raise PhotoError(
-            f"{path} cannot be written ({error.strerror}): check the folder, its "
-            "permissions and the room on the disk."
-        ) from error
+        raise PhotoError(str(error)) from error

@@ -76,6 +76,11 @@ def lose_weight(arrays):
     del arrays["generator/params/heads/mask"]
 
 
+def word_weight(arrays):
+    mask = arrays["generator/params/heads/mask"]
+    arrays["generator/params/heads/mask"] = np.full(mask.shape, "word")
+
+
 def pickle_weight(arrays):
     arrays["generator/params/heads/mask"] = np.array([{}], dtype=object)
 
@@ -86,7 +91,10 @@ def pickle_weight(arrays):
         (recard(format=3, slider_jax="9.0"), "slider_jax 9.0, newer than this one"),
         (recard(format=1), "older slider_jax, .* parameters meant something else"),
         (recard(system="slidergun"), "Unknown system"),
-        (recard(model={"sise": 3}), "names no model"),
+        (recard(model={"sise": 3}), "names no model .*sise"),
+        (recard(model=dict(small_editor.FIELDS, size=0)), "names no model"),
+        (recard(model=dict(small_editor.FIELDS, width="x")), "names no model"),
+        (word_weight, "mask holds numbers that are not finite"),
         (recard(model=dict(small_editor.FIELDS, width=8)), "not those of the model"),
         (lambda a: a.update(card=np.array("{")), "card of .* cannot be read"),
         (lambda a: a.pop("card"), "no model of slider_jax"),
@@ -203,3 +211,21 @@ def test_a_run_without_a_checkpoint_says_so(run):
     (run / "checkpoints").rename(run / "elsewhere")
     with pytest.raises(ValueError, match="No checkpoint"):
         model_file.load_model(run)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [3, {}, {"system": "nope", "model": {}}, {"system": "slidergan"}]
+    + [{"system": "slidergan", "model": {"wid": 2}}]
+    + [{"system": "slidergan", "model": {"width": "x"}}],
+)
+def test_a_run_whose_config_names_no_model_says_so(tmp_path, config):
+    (tmp_path / "run.json").write_text(json.dumps({"config": config}))
+    with pytest.raises(ValueError, match=f"^{tmp_path}/run.json names no model .*"):
+        model_file.load_model(tmp_path)
+
+
+def test_folders_that_are_no_steps_are_passed_over(run):
+    for name in ("²", "4.damaged", "tmp"):
+        (run / "checkpoints" / name).mkdir()
+    assert model_file.load_model(run).card["trained"]["steps"] == 4
