@@ -179,18 +179,23 @@ def weights_of(config: ConfigDict, number: int) -> dict[str, Weights]:
 def make_optimizers(config: ConfigDict, phases: Sequence[Phase]) -> dict[str, Any]:
     """Adam for each player, over all phases in which it learns: nothing restarts."""
     often = dict(critic=config.data.n_critic, generator=1)
-    steps = {
-        player: sum(p.last - p.first for p in phases if p.weights[player] is not None)
-        for player in PLAYERS
-    }
-    return {
-        player: adam(
-            config.learning_rate[player],
-            updates=steps[player] * often[player],
-            constant=config.constant,
-        )
-        for player in PLAYERS
-    }
+
+    def of(player):
+        mine = [phase for phase in phases if phase.weights[player] is not None]
+        steps = [phase.last - phase.first for phase in mine]
+        # The rate is constant for a share of the epochs, which may differ in length.
+        epochs = [config.phases[phase.number].epochs for phase in mine]
+        counted = any(config.phases[phase.number].steps for phase in mine)
+        lengths = steps if counted else epochs
+        left, flat = config.constant * sum(lengths), 0.0
+        for length, count in zip(lengths, steps, strict=True):
+            flat += count * min(1.0, left / length)
+            left = max(0.0, left - length)
+        updates = sum(steps) * often[player]
+        constant = flat / max(1, sum(steps))
+        return adam(config.learning_rate[player], updates=updates, constant=constant)
+
+    return {player: of(player) for player in PLAYERS}
 
 
 def first_state(config: ConfigDict, system: Any, optimizers: Any) -> TrainState:

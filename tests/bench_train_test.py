@@ -92,6 +92,22 @@ def test_the_rival_computes_our_losses_and_gradients(rivals, player, layer):
     close(mine, slope.numpy().transpose(2, 3, 1, 0), 1e-4)
 
 
+@pytest.mark.parametrize("size", [64, 128])
+def test_the_rival_has_as_many_weights(size):
+    """Also where some of the usual ones would meet nothing but padding."""
+    pytest.importorskip("torch")
+    from slider_jax import bench_torch
+
+    setting = Setting(size, width=4, batch=1, blocks=1)
+    ours = jax.eval_shape(lambda: bench_jax.first_state(setting)).params
+    for player, net in (
+        ("generator", bench_torch.Generator(setting)),
+        ("critic", bench_torch.Critic(setting)),
+    ):
+        theirs = sum(p.numel() for p in net.parameters())
+        assert sum(x.size for x in jax.tree.leaves(ours[player])) == theirs
+
+
 def test_the_rival_moves_only_the_player_that_learns(rivals):
     import torch
 

@@ -86,6 +86,28 @@ def test_the_default_learns_without_a_game(get_config):
         get_config("default,wgp")
 
 
+@pytest.mark.parametrize("asleep, expected", [(None, 200 + 2000), ("first", 2667)])
+def test_the_rate_is_constant_for_forty_epochs(
+    get_config, monkeypatch, asleep, expected
+):
+    """However long they are, or for two thirds of those in which a player learns."""
+    asked = []
+    monkeypatch.setattr(prepare, "adam", lambda *_, **told: asked.append(told))
+    config = get_config("full")
+    weights = prepare.weights_of(config, 0)
+    first = weights | {"generator": None} if asleep else weights
+    phases = (
+        prepare.Phase(0, "paired", "train_paired", 0, 20 * 10, first),
+        prepare.Phase(1, "unpaired", "train_unpaired", 200, 200 + 40 * 100, weights),
+    )
+    prepare.make_optimizers(config, phases)
+    critic, generator = asked
+    assert critic["updates"] * critic["constant"] == pytest.approx(5 * 2200)
+    found = generator["updates"] * generator["constant"]
+    assert found == pytest.approx(expected, abs=1)
+    assert generator["updates"] == (4000 if asleep else 4200)
+
+
 @pytest.mark.parametrize("variant", ["demo", "tiny"])
 def test_the_small_variants_need_no_download(get_config, variant):
     config = get_config(variant)
