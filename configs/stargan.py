@@ -65,7 +65,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         cache=False,
     )
     config.learning_rate = dict(critic=1e-4, generator=1e-4)
-    config.constant = 1 / 2  # of all steps, before the rate falls
+    config.constant = 1 / 2  # of the epochs (or steps), before the rate falls
     config.ema_decay = 0.999
 
     weights = dict(

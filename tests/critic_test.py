@@ -69,19 +69,28 @@ def test_a_folded_critic_can_be_the_one_of_half_the_size():
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def features(params, image):
+    """The last ones, under the heads."""
+    network = Critic(3, width=1, depth=6, size=512)
+    _, seen = network.apply(params, image, mutable="intermediates")
+    return jax.tree.leaves(seen)[-1][0, :, :, 0]
+
+
 @pytest.mark.parametrize(
-    "network, field",
+    "network, look, field",
     [
-        (Critic(3, width=1, depth=6, size=512), 318),
-        (PatchGan70(3, width=1), 70),
+        (Critic(3, width=1, depth=6, size=512), None, 318),
+        (Critic(3, width=1, depth=6, size=512), features, 190),
+        (PatchGan70(3, width=1), None, 70),
     ],
-    ids=["stargan", "patchgan70"],
+    ids=["stargan", "features", "patchgan70"],
 )
-def test_a_score_sees_as_much_of_the_picture_as_the_dossier_says(network, field):
+def test_a_score_sees_as_much_of_the_picture_as_the_dossier_says(network, look, field):
     """318 pixels are 190 of the last features, and a 3 x 3 head over them."""
     image = draw(1, 512, 512, 3)
     params = quick(network.init)(jax.random.key(0), image)
-    scores = lambda image: network.apply(params, image)[0][0]
+    look = look or (lambda params, image: network.apply(params, image)[0][0])
+    scores = lambda image: look(params, image)
     middle = lambda image: scores(image)[tuple(n // 2 for n in scores(image).shape)]
     seen = np.abs(quick(jax.grad(middle))(image)[0]).sum(2) > 0
     rows, columns = (np.flatnonzero(seen.any(axis)) for axis in (1, 0))

@@ -8,6 +8,7 @@ import pytest
 from slider_jax import patch, torch_weights
 from slider_jax.nets import generator, warp
 from slider_jax.nets.generator import Generator
+from slider_jax.nets.layers import TransposedConvolution
 
 torch = pytest.importorskip("torch")
 import torch_twin  # noqa: E402
@@ -101,6 +102,34 @@ def test_gradients_match_pytorch_to_second_order(twin):
         named = {name: g.numpy() for name, g in zip(weights, gradient, strict=True)}
         expected, _ = torch_weights.convert(named, "ganimation-generator")
         jax.tree.map(lambda a, b: close(a, b, GRADIENT), order, expected)
+
+
+def test_a_transposed_convolution_is_that_of_pytorch_to_second_order():
+    x, layer = draw(2, 6, 10, 5), TransposedConvolution(7)
+    params = layer.init(jax.random.key(0), x)
+    kernel = params["params"]["kernel"]
+
+    def objective(kernel, x):
+        return jnp.tanh(layer.apply({"params": {"kernel": kernel}}, x)).sum()
+
+    @quick
+    def ours(kernel, x):
+        slopes = jax.grad(objective, (0, 1))
+        size = lambda kernel, x: sum(jnp.square(s).sum() for s in slopes(kernel, x))
+        value = layer.apply(params, x)
+        return value, slopes(kernel, x), jax.grad(size, (0, 1))(kernel, x)
+
+    # PyTorch's weights are [in, out, ...]; ours are those of the way back.
+    w, t = torch.tensor(np.array(kernel.transpose(3, 2, 0, 1))), twins.to_torch(x)
+    leaves = w.requires_grad_(), t.requires_grad_()
+    value = torch.nn.functional.conv_transpose2d(t, w, stride=2, padding=1)
+    first = torch.autograd.grad(value.tanh().sum(), leaves, create_graph=True)
+    second = torch.autograd.grad(sum(s.square().sum() for s in first), leaves)
+    found = ours(kernel, x)
+    close(found[0], twins.from_torch(value), FORWARD)
+    for order, expected in zip(found[1:], (first, second), strict=True):
+        close(order[0], expected[0].detach().numpy().transpose(2, 3, 1, 0), GRADIENT)
+        close(order[1], twins.from_torch(expected[1]), GRADIENT)
 
 
 def test_the_condition_changes_the_picture_from_the_start():

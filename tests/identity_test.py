@@ -157,27 +157,38 @@ def weights(state):
     return jax.device_put(identity_weights.import_iresnet(state))
 
 
-def test_iresnet_and_its_gradient_are_those_of_pytorch(twin, weights):
+def test_iresnet_and_its_gradients_are_those_of_pytorch(twin, weights):
+    """To second order: also of a penalty on the slope of the squared embedding."""
     import torch
 
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, (2, 112, 112, 3)).astype(np.float32)
     cotangent = rng.normal(size=(2, FEATURES)).astype(np.float32)
 
+    embed = lambda x: identity_weights.describe_iresnet(weights, x)
+    slope_of = jax.grad(lambda x: jnp.square(embed(x)).sum())
+
     @jax.jit
     def ours(x):
-        y, pull = jax.vjp(lambda x: identity_weights.describe_iresnet(weights, x), x)
-        return y, pull(cotangent)[0]
+        y, pull = jax.vjp(embed, x)
+        penalty = jax.grad(lambda x: jnp.square(slope_of(x)).sum())(x)
+        return y, pull(cotangent)[0], penalty
 
     # PyTorch 2.13 corrupts its memory when the channels come last here.
     theirs = torch.tensor(x.transpose(0, 3, 1, 2).copy(), requires_grad=True)
     expected = twin(theirs)
     expected.backward(torch.tensor(cotangent))
-    y, slope = ours(x)
+    y, slope, penalty = ours(x)
     np.testing.assert_allclose(y, expected.detach(), rtol=1e-4, atol=1e-4)
     expected = theirs.grad.numpy().transpose(0, 2, 3, 1)
     assert abs(y).mean() > 0.1 and abs(expected).mean() > 1e-3
     np.testing.assert_allclose(slope, expected, atol=1e-4 * abs(expected).max())
+    squares = twin(theirs).square().sum()
+    (slope,) = torch.autograd.grad(squares, theirs, create_graph=True)
+    (expected,) = torch.autograd.grad(slope.square().sum(), theirs)
+    expected = expected.numpy().transpose(0, 2, 3, 1)
+    assert abs(expected).max() > 1e-3
+    np.testing.assert_allclose(penalty, expected, atol=1e-3 * abs(expected).max())
 
 
 def test_imported_weights_are_all_that_the_network_asks_for(weights):

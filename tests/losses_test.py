@@ -33,6 +33,13 @@ def test_the_game_of_two_scores_against_two(mode, critic, generator):
     np.testing.assert_allclose(both(mode, real, fake), (critic, generator), rtol=1e-5)
 
 
+def test_the_four_sigmas_of_two_scores_against_two():
+    real, fake = jnp.array([[[1.0]], [[2.0]]]), jnp.array([[[0.0]], [[-1.0]]])
+    critic, _ = losses.ADVERSARIAL["ra_expectation"]
+    expected = [0.182426 - 0.817574, 0.075858 - 0.924142]
+    np.testing.assert_allclose(critic(real, fake, mean), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_patches_count_like_examples(mode):
     r = np.random.default_rng(0)

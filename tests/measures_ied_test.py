@@ -43,6 +43,8 @@ def test_an_error_of_a_tenth_everywhere(h, w, total):
     a = np.full((1, h, w, 3), 0.4)
     found = ied(inside(a), inside(a + 0.1), normalise="none")
     np.testing.assert_allclose(found, [total], rtol=1e-5)
+    mean = ied(inside(a), inside(a + 0.1))  # .00767062 of 1 x 2
+    np.testing.assert_allclose(mean, [total / (h * w)], rtol=1e-5)
 
 
 def test_the_papers_number_is_an_error_of_a_twentieth():

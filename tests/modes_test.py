@@ -47,7 +47,7 @@ PENALTIES = [{"penalty_at": place} for place in slidergan.PENALTY_POINTS[1:]] + 
 
 PLAYERS = {
     "critic": GAMES + PENALTIES,
-    "generator": [*GAMES, {"warped": True}],
+    "generator": [*GAMES, {"warped": True}, {"distance": "squared"}],
     "painting": [{"warped": True, "tint": 0.25}, {"critic_kind": "patchgan70"}],
 }
 CASES = [(player, choice) for player in PLAYERS for choice in PLAYERS[player]]

@@ -187,7 +187,8 @@ class Twin:
         fake_score, expression = self.judge(fake)
         with torch.no_grad():
             real_score, _ = self.judge(b.image)
-        l1 = lambda x, y: 3 * (x - y).abs().mean((1, 2, 3))
+        power = {"absolute": 1, "squared": 2}[self.model.get("distance", "absolute")]
+        far = lambda x, y: 3 * ((x - y).abs() ** power).mean((1, 2, 3))
         entropy = F.binary_cross_entropy(mask, mask) / np.log(2)
         terms = {}
         if self.recogniser:
@@ -196,10 +197,10 @@ class Twin:
         return terms | dict(
             adversarial=self.play(real_score, fake_score)[1],
             expression=F.mse_loss(expression, b.target_expression),
-            reconstruction=l1(back, b.image).mean(),
-            paired=(b.paired * l1(fake, b.target)).mean(),
-            colour=(b.paired * l1(colour, b.target)).mean(),
-            moved=(b.paired * l1((1 - cover.detach()) * (base - b.target), 0)).mean(),
+            reconstruction=far(back, b.image).mean(),
+            paired=(b.paired * far(fake, b.target)).mean(),
+            colour=(b.paired * far(colour, b.target)).mean(),
+            moved=(b.paired * far((1 - cover.detach()) * (base - b.target), 0)).mean(),
             attention=mask.mean() + back_mask.mean(),
             mask_entropy=entropy.detach(),
         )
