@@ -96,6 +96,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         attention=0.3,
         colour=0.0,
         moved=0.0,
+        mask=0.0,
         mask_entropy=0.0,
     )
     config.phases = (

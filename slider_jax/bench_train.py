@@ -43,6 +43,7 @@ WEIGHTS = {
         attention=0.3,
         colour=None,
         moved=None,
+        mask=None,
         mask_entropy=None,
     ),
 }

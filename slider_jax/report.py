@@ -109,15 +109,12 @@ class AttentionGuard:
 
     def check(self, metrics: dict[str, float], phase: int) -> str | None:
         """The warning, once per collapse, or None."""
-        if "generator/mask" in metrics:  # a painting phase
-            mean, name = metrics["generator/mask"], "colour"
-            to_open, to_close = "raise", "lower"
-        elif "generator/attention" in metrics:
-            # Of two passes, there and back.
-            mean, name = metrics["generator/attention"] / 2, "attention"
-            to_open, to_close = "lower", "raise"
-        else:
+        mean = metrics.get("generator/mask")
+        if mean is None:
             return None
+        name, to_open, to_close = "colour", "raise", "lower"  # in a painting phase
+        if "generator/attention" in metrics:
+            name, to_open, to_close = "attention", "lower", "raise"
         if phase != self.phase:  # other weights: what was says nothing of them
             self.means.clear()
         self.phase = phase

@@ -33,6 +33,7 @@ def test_the_full_config_is_the_papers(get_config):
         attention=0.3,
         colour=0,
         moved=0,
+        mask=0,
         mask_entropy=0,
     )
     assert paired.weights.generator.to_dict() == generator | {"paired": 10}

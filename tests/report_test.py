@@ -59,8 +59,8 @@ def test_other_processes_write_nothing(tmp_path):
 @pytest.mark.parametrize(
     "mean, metric, advice",
     [
-        (0.01, dict(attention=0.02), "lower {}.attention"),
-        (0.97, dict(attention=1.94), "raise {}.attention"),
+        (0.01, dict(mask=0.01, attention=0.5), "lower {}.attention"),
+        (0.97, dict(mask=0.97, attention=1.5), "raise {}.attention"),
         (0.01, dict(mask=0.01), "raise {}.colour"),  # a painting phase
         (0.97, dict(mask=0.97), "lower {}.colour"),
     ],
@@ -77,13 +77,13 @@ def test_a_collapsed_mask_names_the_weight_once(mean, metric, advice):
 def test_a_mask_that_comes_and_goes_is_no_collapse():
     guard = report.AttentionGuard(patience=2)
     for mean in (0.01, 0.5, 0.97, 0.01):
-        assert guard.check({"generator/attention": 2 * mean}, phase=0) is None
+        assert guard.check({"generator/mask": mean}, phase=0) is None
     assert guard.check({"critic/total": 1.0}, phase=0) is None
 
 
 def test_a_new_phase_is_watched_afresh():
     guard = report.AttentionGuard(patience=2)
-    closed = {"generator/attention": 0.0}
+    closed = {"generator/mask": 0.0}
     assert [guard.check(closed, phase) for phase in (0, 1)] == [None, None]
     assert "phases[1]" in guard.check(closed, phase=1)
 

@@ -27,6 +27,7 @@ WEIGHTS = {
         attention=0.3,
         colour=0.0,
         moved=0.0,
+        mask=0.0,
         mask_entropy=0.0,
     ),
 }

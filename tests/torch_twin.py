@@ -202,6 +202,7 @@ class Twin:
             colour=(b.paired * far(colour, b.target)).mean(),
             moved=(b.paired * far((1 - cover.detach()) * (base - b.target), 0)).mean(),
             attention=mask.mean() + back_mask.mean(),
+            mask=mask.mean(),
             mask_entropy=entropy.detach(),
         )
 
@@ -227,7 +228,7 @@ class Twin:
         likeness = (b.paired * torch.stack(shares).mean(0)).mean()
         steps = lambda axis: 3 * (fake - b.target).diff(dim=axis).abs().mean((1, 2, 3))
         edges = (b.paired * (steps(2) + steps(3))).mean()
-        watched = dict(likeness=likeness, cover=covered, edges=edges, mask=mask.mean())
+        watched = dict(likeness=likeness, cover=covered, edges=edges)
         return self.generator_losses(b) | watched | dict(revealed=revealed)
 
     def critic_update(self, b, t):

@@ -118,7 +118,7 @@ class System:
         return {"expression": losses.expression_error(read, batch.expression)}
 
     def generator_losses(self, params, batch, keys, batch_mean):
-        """Eq. 13, term by term, and terms of our own: colour, moved, mask_entropy.
+        """Eq. 13, term by term, and terms of our own: colour, moved, the mask's.
 
         Where the mask is shut, nothing teaches the colours below it, and bad colours
         keep it shut; `colour` asks them to be right everywhere (weight 0: the paper).
@@ -130,8 +130,7 @@ class System:
         """While the critic rests: `likeness` is what it sees in edit and truth.
 
         `cover` is whether the moved photo is hidden where it is wrong; `revealed`, how
-        far the edit is from the truth where that shows what no photo has; `mask`, the
-        mean of the edit's: `attention` without the way back.
+        far the edit is from the truth where that shows what no photo has.
         """
         terms, fake, made, base = self._generator_losses(params, batch, batch_mean)
         faces = jnp.concatenate([fake, batch.target])
@@ -149,7 +148,6 @@ class System:
             "edges": losses.paired_distance(
                 fake, batch.target, batch.paired, losses.edge_distance
             ),
-            "mask": made.mask.mean(axis=(1, 2, 3)),
         }
 
     def _generator_losses(self, params, batch, batch_mean):
@@ -178,6 +176,7 @@ class System:
             "colour": from_truth(made.colour),
             "moved": from_truth(cover * batch.target + (1 - cover) * base),
             "attention": losses.attention(made.mask, unmade.mask),
+            "mask": made.mask.mean(axis=(1, 2, 3)),
             "mask_entropy": losses.mask_entropy(made.mask),
         }
         if "identity" in params:
