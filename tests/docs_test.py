@@ -9,8 +9,9 @@ import jax
 import numpy as np
 import pytest
 
-from slider_jax import settings, systems, train
+from slider_jax import model_file, settings, systems, train
 from slider_jax.face.head import load_head
+from slider_jax.painter import make_painter
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "new_system.md").read_text()
@@ -37,6 +38,10 @@ def test_the_system_of_the_page_trains_both_phases(folder):
     paired, unpaired = (json.loads(line) for line in text.splitlines())
     assert paired["generator/paired"] > 0 == unpaired["generator/paired"]
     assert (folder / "runs" / "samples" / "sheet_0000004.png").exists()
+    painter = make_painter(model_file.load_model(folder / "runs"))
+    face = np.full((64, 64, 3), 128, np.uint8)
+    edited, mask, _ = painter.paint(face, painter.read(face))
+    assert edited.shape == face.shape and (mask == 1).all()
 
 
 def test_it_keeps_the_contract_in_thirty_lines(folder):

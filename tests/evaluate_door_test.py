@@ -19,6 +19,11 @@ def occupied(folder):
     return dict(out=folder)
 
 
+def file(folder):
+    (folder / "file").touch()
+    return folder / "file"
+
+
 @pytest.mark.parametrize(
     "given, said",
     [
@@ -32,6 +37,7 @@ def occupied(folder):
         (lambda f: dict(features="inception"), "Unknown features 'inception'"),
         (lambda f: dict(features="vgg19"), "choose vgg16 or inception:FILE"),
         (lambda f: dict(features=f"inception:{f}/x.pt"), "no file .*x.pt, named by"),
+        (lambda f: dict(out=file(f) / "x"), "cannot be made a folder .Not a directory"),
         (occupied, r"holds other files \(mine.txt\)"),
     ],
 )

@@ -67,6 +67,8 @@ def evaluate(
     judges = judges or weights.load(fetch_all=fetch, features=features)
     count = min(pairs, FAST) if fast else pairs
     plan = Plan(count, SLIDES[fast], batch_size(), seed)
+    for part in ("parts", "pictures"):  # before hours of work
+        files.be_folder(out / part)
     started = time.perf_counter()
     parts = _measure_all(out / "parts", test, contenders, judges, plan)
     real = _real_pairs(out / "parts", test, judges, plan)
@@ -184,7 +186,6 @@ def _kept(
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not there yet, or cut short
     part = plain(run())
-    folder.mkdir(parents=True, exist_ok=True)
     with files.whole(path) as scratch:
         scratch.write_text(json.dumps(dict(key=key, part=part)) + "\n")
     return _arrays(part)
