@@ -42,7 +42,7 @@ def main(argv: list[str]) -> int:
 
     try:
         if _MULTIHOST.value:
-            _join(jax.distributed.initialize)
+            _join()
         train.train(_CONFIG.value, workdir())
     except stop.Interrupted as interruption:
         return _stop(interruption, stop.RESUMABLE)
@@ -70,10 +70,12 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _join(initialize):
+def _join():
+    import jax
+
     who = (_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
     try:
-        initialize(*who, heartbeat_timeout_seconds=_HEARTBEAT)
+        jax.distributed.initialize(*who, heartbeat_timeout_seconds=_HEARTBEAT)
     except ValueError as error:
         if who[0]:
             raise

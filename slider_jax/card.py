@@ -37,11 +37,12 @@ def write(folder: str | os.PathLike) -> None:
     """Writes card.json, card.md and their pictures into a finished set."""
     folder = pathlib.Path(folder)
     card = count(folder)
-    (folder / "card.json").write_text(json.dumps(card) + "\n")
+    with files.whole(folder / "card.json") as scratch:
+        scratch.write_text(json.dumps(card) + "\n")
     pictures = "\n![Faces](contact_sheet.jpg)\n\n![Histograms](histograms.png)\n"
     (folder / "card.md").write_text(text(card) + pictures)
-    contact_sheet(folder).save(folder / "contact_sheet.jpg", quality=90)
-    histograms(card).save(folder / "histograms.png")
+    _save(contact_sheet(folder), folder / "contact_sheet.jpg")
+    _save(histograms(card), folder / "histograms.png")
 
 
 def show(folder: str | os.PathLike, out: str | os.PathLike) -> str:
@@ -51,10 +52,16 @@ def show(folder: str | os.PathLike, out: str | os.PathLike) -> str:
         raise ValueError(f"{out} ends in none of {', '.join(PICTURES)}: name it so.")
     files.make_folder(out)
     card = count(folder)
-    contact_sheet(folder).save(out, quality=90)  # which PNG ignores
     beside = out.with_stem(out.stem + "_histograms")
-    histograms(card).save(beside)
+    _save(contact_sheet(folder), out)
+    _save(histograms(card), beside)
     return text(card) + f"\nFaces: {out}. Histograms: {beside}.\n"
+
+
+def _save(picture, path):
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    with files.whole(path) as scratch:
+        picture.save(scratch, kind, quality=90)  # which PNG ignores
 
 
 def count(folder: str | os.PathLike) -> dict[str, Any]:

@@ -85,6 +85,20 @@ def test_show_draws_from_the_files_alone(folder, tmp_path):
     assert (tmp_path / "sheet_histograms.jpg").exists()
 
 
+def test_a_full_disk_leaves_the_picture_that_was_there(folder, tmp_path, monkeypatch):
+    path = tmp_path / "sheet.png"
+    path.write_bytes(b"old")
+
+    def save(self, file, *_, **__):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    with pytest.raises(OSError, match=f"{path} cannot be written .No space left"):
+        card.show(folder, path)
+    assert path.read_bytes() == b"old" and [*tmp_path.iterdir()] == [path]
+
+
 def test_a_folder_without_a_set_says_how_to_make_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="render_faces.py --out"):
         card.show(tmp_path, tmp_path / "sheet.png")

@@ -48,7 +48,7 @@ def draw(
     plan: Plan,
 ) -> list[Picture]:
     runs = [contender for contender in contenders if contender.role == "run"]
-    found = [_random(test, runs, plan)]
+    found = _random(test, runs, plan)
     for i, run in enumerate(runs):
         if run.name in parts["transfer"]:
             found += [_ends(test, run, parts["transfer"][run.name], i)]
@@ -62,6 +62,8 @@ def _random(test, runs, plan):
     chosen = pairs(test.paired, seed=plan.seed)[: plan.pairs]
     if any(run.labels == "classes" for run in runs):
         chosen = chosen[test.paired.table["kind"][chosen[:, 1]] < len(EMOTIONS)]
+    if not len(chosen):  # of few pairs perhaps none has a class
+        return []
     few = np.random.default_rng([plan.seed, 5]).permutation(len(chosen))[:RANDOM]
     inputs, targets = chosen[np.sort(few)].T
     images, wanted = test.paired.images(inputs), test.paired.wanted(targets)
@@ -69,12 +71,8 @@ def _random(test, runs, plan):
     names = ["input", *(short(run.name, 16) for run in runs), "ground truth"]
     kinds = [KINDS[k] for k in wanted.kind]
     png = _sheet(columns, names, kinds, f"{len(few)} pairs drawn by seed {plan.seed}")
-    return Picture(
-        "Samples, drawn at random",
-        "The same pairs for every run; rows say what kind of expression the target is.",
-        "random.png",
-        png,
-    )
+    caption = "The same pairs for every run; rows say of what kind the target is."
+    return [Picture("Samples, drawn at random", caption, "random.png", png)]
 
 
 def _ends(test, run, part, number):
