@@ -44,13 +44,17 @@ train() {
 export -f train
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
+names=("${RUNS[@]//[:,]/-}")
+folders=$(printf ",%s" "${names[@]/#/$OUT/runs/}")
+evaluate() {
+    python "$ROOT/launch/evaluate.py" --suite=open_faces --runs="${folders:1}" \
+        --data="$DATA" --out="$OUT/report" --fetch "$@"
+}
+evaluate "${@:3}" --check # before hours of training
 (
     cd "$ROOT"
     printf '%s\n' "${RUNS[@]}" |
         if [ "$JOBS" = 1 ]; then xargs -I{} bash -c 'train {}'
         else xargs -P "$JOBS" --process-slot-var=SLOT -I{} bash -c 'train {}'; fi
 )
-names=("${RUNS[@]//[:,]/-}")
-folders=$(printf ",%s" "${names[@]/#/$OUT/runs/}")
-python "$ROOT/launch/evaluate.py" --suite=open_faces --runs="${folders:1}" --data="$DATA" \
-    --out="$OUT/report" --fetch "${@:3}"
+evaluate "${@:3}"

@@ -4,6 +4,7 @@ python launch/evaluate.py --suite=open_faces --runs=DIR[,DIR...] --out=REPORT
 """
 
 import argparse
+import pathlib
 import sys
 
 from slider_jax import memory
@@ -17,7 +18,14 @@ def main(argv: list[str]) -> int:
     given = vars(_arguments(evaluate).parse_args(argv))
     programs.keep_programs()
     runs, out = given.pop("runs").split(","), given.pop("out")
+    only_check = given.pop("check")
     try:
+        if only_check:
+            told = {
+                name: given[name] for name in ("suite", "pairs", "seed", "features")
+            }
+            evaluate.check(pathlib.Path(out), **told)
+            return 0
         evaluate.evaluate([run for run in runs if run], out, **given)
     except (ValueError, OSError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
@@ -53,6 +61,7 @@ def _arguments(evaluate):
         help="under FID and KID: vgg16, or inception:FILE, the state dict of FID's "
         "Inception v3",
     )
+    add("--check", action="store_true", help="look at these options, and stop")
     return parser
 
 

@@ -172,11 +172,17 @@ def import_torch(
         ),
     ],
     out: Annotated[pathlib.Path, typer.Option(help="The .npz to write.")],
+    force: options.Force = False,
 ) -> None:
     """Turn PyTorch weights of StarGAN or GANimation into ours."""
     from slider_jax import files, torch_weights
 
-    params, fields = torch_weights.convert(torch_weights.read(file), kind)
+    files.check_free(out, force)
+    state = torch_weights.read(file)
+    try:
+        params, fields = torch_weights.convert(state, kind)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
     files.make_folder(out)
     torch_weights.save(out, params, fields)
     typer.echo(f"{out}: {kind}, {json.dumps(fields)}")
@@ -188,10 +194,12 @@ def data_show(
     out: Annotated[
         pathlib.Path, typer.Option(help="Where to write the picture.")
     ] = pathlib.Path("card.png"),
+    force: options.Force = False,
 ) -> None:
     """Draw the card of a data set again, from its files."""
-    from slider_jax import card
+    from slider_jax import card, files
 
+    files.check_free(out, force)
     typer.echo(card.show(folder, out))
 
 

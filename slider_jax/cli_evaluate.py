@@ -49,15 +49,19 @@ def evaluate(
     from slider_jax import evaluate, programs
 
     programs.keep_programs()
-    evaluate.evaluate(
-        [run for run in runs.split(",") if run],
-        out,
-        suite=suite,
-        data=data,
-        pairs=pairs,
-        fast=fast,
-        seed=seed,
-        fetch=fetch,
-        features=features,
-    )
+    try:
+        evaluate.evaluate(
+            [run for run in runs.split(",") if run],
+            out,
+            suite=suite,
+            data=data,
+            pairs=pairs,
+            fast=fast,
+            seed=seed,
+            fetch=fetch,
+            features=features,
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"slider: stopped; again, it goes on from {out}/parts.", err=True)
+        raise typer.Exit(130) from None
     typer.echo(f"Done: {out}/index.html, report.md and report.json.")

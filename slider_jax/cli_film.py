@@ -78,7 +78,7 @@ def animate(
         raise ValueError("A GIF has no sound: name an .mp4 for --audio.")
     if kind == ".mp4":
         film.ffmpeg()
-    jobs.check_free(path, force)
+    files.check_free(path, force)
     requests.region_mask(region)
     how = dict(region=region, strength=jobs.share(strength))
     table = None

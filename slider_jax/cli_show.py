@@ -164,7 +164,7 @@ def export(
     """
     import dataclasses
 
-    from slider_jax import files, jobs, model_file
+    from slider_jax import files, model_file
 
     kind = format_ or out.suffix.removeprefix(".")
     if kind not in FORMATS:
@@ -174,8 +174,10 @@ def export(
         raise ValueError(f"{where}: choose from {', '.join(FORMATS)}.")
     if kind == "npz" and reader:
         raise ValueError("--reader is of onnx and stablehlo: an .npz holds both nets.")
+    if kind != "npz" and full:
+        raise ValueError(f"--float32 is of npz: {kind} keeps all digits as it is.")
     for path in [out, pathlib.Path(f"{out}.json")][: 1 + (kind == "stablehlo")]:
-        jobs.check_free(path, force)
+        files.check_free(path, force)
     loaded = model_file.load_model(model)
     if licence is not None:
         card = loaded.card | {"licence": licence}

@@ -94,11 +94,11 @@ def attempt(
 
 
 def check_expression_file(path: pathlib.Path, force: bool) -> None:
-    from slider_jax import files, jobs
+    from slider_jax import files
 
     if path.suffix.lower() not in (".json", ".csv"):
         raise ValueError(f"{path} ends neither in .json nor in .csv.")
-    jobs.check_free(path, force)
+    files.check_free(path, force)
     files.make_folder(path)
 
 

@@ -36,6 +36,16 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             scratch.unlink()
 
 
+def check_free(path: pathlib.Path, force: bool) -> None:
+    """The door of a command with --out and --force."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it.")
+    if path.exists() and not force:
+        raise FileExistsError(
+            f"{path} is there already: --force replaces it, --out names another."
+        )
+
+
 def make_folder(path: str | os.PathLike) -> None:
     """The one that a file shall lie in, `path`."""
     be_folder(pathlib.Path(path).parent)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from typing import Any
 
-from slider_jax import orders, photo, recording
+from slider_jax import files, orders, photo, recording
 from slider_jax.edit import Editor
 from slider_jax.face import requests
 from slider_jax.orders import Order
@@ -210,16 +210,7 @@ def check(job: Job, writing: Writing) -> None:
         )
     if out.is_dir():
         raise ValueError(f"{out} is a folder: write {out}/ to mean a file in it.")
-    check_free(out, writing.force)
-
-
-def check_free(path: pathlib.Path, force: bool) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file in it.")
-    if path.exists() and not force:
-        raise FileExistsError(
-            f"{path} is there already: --force replaces it, --out names another."
-        )
+    files.check_free(out, writing.force)
 
 
 def work(editor: Editor, job: Job, writing: Writing) -> Row:

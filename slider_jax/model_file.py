@@ -57,7 +57,10 @@ def load_model(path: str | os.PathLike | None = None) -> Model:
                 "This package brings no model: train one (README, Train) and name its "
                 "folder, or a file made of it with `slider export`."
             )
-        raise FileNotFoundError(f"There is no model at {path}.")
+        raise FileNotFoundError(
+            f"There is no model at {path}: give a file made with `slider export`, or "
+            "the --workdir of a training."
+        )
     if path == DEFAULT:
         state = files.compare(path, files.sums(path.parent).get(path.name, ""))
         if state != "well":

@@ -195,7 +195,12 @@ def weighted_sum(weights: Weights, losses: Losses) -> Float[Array, ""]:
     What has no weight is watched only: no gradient is computed for it.
     """
     if weights.keys() != losses.keys():
-        raise ValueError(f"Weights {sorted(weights)} != losses {sorted(losses)}.")
+        raise ValueError(
+            f"The weights of a phase name no losses of this system with "
+            f"{sorted(weights.keys() - losses.keys())}, and leave out "
+            f"{sorted(losses.keys() - weights.keys())}: in the config, give every loss "
+            "a weight, or None to watch it only."
+        )
     given = {name: weight for name, weight in weights.items() if weight is not None}
     return sum((w * losses[name] for name, w in given.items()), jnp.zeros(()))
 

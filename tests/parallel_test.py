@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import systems_test
 from small_game import (
     WEIGHTS,
     SmallSystem,
@@ -11,10 +12,11 @@ from small_game import (
     assert_equal,
     batches,
     first_state,
+    one,
     sgd,
 )
 
-from slider_jax import losses, parallel, step
+from slider_jax import losses, parallel, step, systems
 
 
 def one_round(strategy, system=None):
@@ -37,6 +39,36 @@ def test_eight_devices_match_one(name, reference):
     state, metrics = one_round(parallel.STRATEGIES[name])
     assert_close(metrics, reference[1], rtol=1e-5, atol=1e-6)
     assert_close(state.params, reference[0].params, rtol=1e-5, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def slidergan():
+    """Runs a round of the real system, narrow, by a strategy or by none."""
+    system = systems.create("slidergan", **systems_test.SMALL)
+    optimizers = sgd(1e-4) | {"generator": sgd(1e-2)["generator"]}
+    noise, weights = systems_test.noise(n_critic=1), systems_test.WEIGHTS
+    state = step.init_state(system, optimizers, one(noise), seed=0)
+
+    def run(strategy=None):
+        axis = strategy and strategy.axis_name
+        of = step.make_step(system, optimizers, axis_name=axis)
+        if strategy is None:
+            return jax.jit(of)(state, jax.tree.map(jnp.asarray, noise), weights)
+        there = strategy.replicate(state), strategy.split(noise)
+        return strategy.compile(of)(*there, weights)
+
+    return state, run, run()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", parallel.STRATEGIES)
+def test_slidergan_on_eight_devices_is_that_on_one(name, slidergan):
+    first, run, (expected, expected_metrics) = slidergan
+    state, metrics = run(parallel.STRATEGIES[name])
+    assert_close(metrics, expected_metrics, rtol=1e-5, atol=1e-5)
+    assert_close(state.params, expected.params, rtol=1e-5, atol=1e-5)
+    moved = jax.tree.map(lambda a, b: np.abs(a - b).max(), first.params, state.params)
+    assert min(jax.tree.leaves(moved)) > 1e-4, moved
 
 
 def test_means_of_single_devices_would_be_another_loss(reference):

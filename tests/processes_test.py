@@ -148,14 +148,21 @@ def test_a_run_goes_on_with_other_devices(tmp_path):
 
 
 def test_killed_at_any_moment_it_loses_little_and_ends_the_same(tmp_path):
-    """Each start goes on from a checkpoint, and the end is that of a calm run."""
+    """Each start goes on from a checkpoint, and the end is that of a calm run.
+
+    Asked by Ctrl-C to stop, it saves first, and says how to go on.
+    """
     finish(start(tmp_path / "calm", "--steps", 60))
     reached, luck = 0, random.Random(0)
-    for _ in range(3):
+    for ctrl_c in (True, False, False, False):
         process = start(tmp_path / "run", "--steps", 60)
         wait_for_checkpoint(tmp_path / "run", after=reached)
-        time.sleep(luck.uniform(0, 0.2))
-        kill(process)
+        if ctrl_c:
+            process.send_signal(signal.SIGINT)
+            assert "Stopped and saved at step" in finish(process, code=75)
+        else:
+            time.sleep(luck.uniform(0, 0.2))
+            kill(process)
         assert max(checkpoints(tmp_path / "run")) >= reached  # none is lost
         reached = max(checkpoints(tmp_path / "run"))
         if reached > 100:

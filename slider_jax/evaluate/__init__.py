@@ -61,7 +61,7 @@ def evaluate(
     `features`, "inception:FILE" for one, is the network under FID and KID.
     """
     out = pathlib.Path(out)
-    _check(suite, out, pairs)
+    check(out, suite=suite, pairs=pairs, seed=seed, features=features)
     test = open_test_set(data or prepare.TINY)
     contenders = [FLOOR, *load(runs), CEILING]
     judges = judges or weights.load(fetch_all=fetch, features=features)
@@ -112,11 +112,16 @@ def evaluate(
     return report
 
 
-def _check(suite, out, pairs):
+def check(
+    out: pathlib.Path, *, suite: str, pairs: int, seed: int, features: str
+) -> None:
+    """Refuses options of `evaluate` that cannot work, before anything else is done."""
     if suite not in SUITES:
         raise ValueError(f"Unknown suite {suite!r}; choose from {SUITES}.")
     if pairs < 2:
         raise ValueError(f"--pairs={pairs} is too few: 2 or more.")
+    if seed < 0:
+        raise ValueError(f"--seed={seed} is below 0.")
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file: --out names the folder of the report.")
     ours = {*page.FILES, "parts", "pictures"}
@@ -125,6 +130,7 @@ def _check(suite, out, pairs):
             f"{out} holds other files ({min(others)}); choose an empty folder, or that "
             "of an earlier report."
         )
+    weights.network_of(features)
 
 
 def _measure_all(folder, test, contenders, judges, plan):

@@ -42,9 +42,7 @@ class Judges:
 
 def load(*, fetch_all: bool, features: str = FEATURES) -> Judges:
     """Those whose weights are on this machine; or all, fetched now."""
-    own, network = features != FEATURES, table.FEATURES
-    if own:
-        network = f"Inception v3, {_digest(features)}"
+    own, network = features != FEATURES, network_of(features)
     make: dict[str, Any] = {
         "lpips": perceptual.lpips,
         "features": lambda: perceptual.features(features),
@@ -59,8 +57,13 @@ def load(*, fetch_all: bool, features: str = FEATURES) -> Judges:
     return Judges(points=points.points, network=network, **found)
 
 
-def _digest(features):
-    """Of the weights in the file, which decide FID."""
+def network_of(features: str) -> str:
+    """Its name, for tables; with the hash of the weights in a file, as FID hangs on it.
+
+    Refuses what names no network.
+    """
+    if features == FEATURES:
+        return table.FEATURES
     kind, _, file = features.partition(":")
     if kind != "inception" or not file:
         raise ValueError(
@@ -69,7 +72,8 @@ def _digest(features):
     if not pathlib.Path(file).is_file():
         raise FileNotFoundError(f"There is no file {file}, named by --features.")
     with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return f"Inception v3, {digest[:12]}"
 
 
 def _people():
