@@ -297,6 +297,7 @@ MISTAKES = {
     "export -o x.pt": "x.pt is of no known format: choose from npz, onnx",
     "export -o x.onnx --format=tf": "--format is 'tf': choose from npz, onnx",
     "export -o x.npz --reader": "--reader is of onnx and stablehlo",
+    "export -o x.onnx --float32": "--float32 is of npz: onnx keeps all digits",
 }
 
 

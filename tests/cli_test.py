@@ -112,10 +112,15 @@ def test_an_unknown_option_is_refused(slider):
     assert code == 2 and "--nope" in complained
 
 
-def test_data_show_draws_the_card_of_a_folder(slider, stand_in):
+def test_data_show_draws_the_card_of_a_folder(slider, stand_in, tmp_path):
     stand_in("card", show=lambda folder, out: f"{folder} -> {out}")
     code, said, _ = slider("data", "show", "faces", "--out=sheet.png")
     assert (code, said) == (0, "faces -> sheet.png\n")
+    (tmp_path / "sheet.png").touch()
+    words = ("data", "show", "faces", f"--out={tmp_path / 'sheet.png'}")
+    code, _, complained = slider(*words)
+    assert code == 2 and "sheet.png is there already: --force" in complained
+    assert slider(*words, "--force")[0] == 0
 
 
 def test_bench_runs_the_benchmarks(slider, stand_in):

@@ -34,6 +34,7 @@ def file(folder):
         (lambda f: dict(suite="faces"), "Unknown suite 'faces'"),
         (lambda f: dict(data=f), "there is no recipe.json"),
         (lambda f: dict(pairs=1), "--pairs=1 is too few"),
+        (lambda f: dict(seed=-1), "--seed=-1 is below 0"),
         (lambda f: dict(features="inception"), "Unknown features 'inception'"),
         (lambda f: dict(features="vgg19"), "choose vgg16 or inception:FILE"),
         (lambda f: dict(features=f"inception:{f}/x.pt"), "no file .*x.pt, named by"),
@@ -72,7 +73,21 @@ def test_the_command_passes_all_on(monkeypatch, capsysbinary):
     assert options == expected | dict(fetch=False, features="vgg16")
 
 
-def test_the_script_passes_all_on_and_says_a_mistake_in_one_line(monkeypatch, capsys):
+def test_a_stopped_command_says_how_to_go_on(monkeypatch, capsysbinary):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "evaluate", stop)
+    monkeypatch.setattr("slider_jax.programs.keep_programs", nothing)
+    words = "evaluate --runs a --out r".split()
+    code, _, complained = small_shell.run(monkeypatch, capsysbinary, *words)
+    assert code == 130
+    assert complained == "slider: stopped; again, it goes on from r/parts.\n"
+
+
+def test_the_script_passes_all_on_and_says_a_mistake_in_one_line(
+    monkeypatch, capsys, tmp_path
+):
     path = FOLDER.parents[1] / "launch" / "evaluate.py"
     spec = importlib.util.spec_from_file_location("launch_evaluate", path)
     script = importlib.util.module_from_spec(spec)
@@ -87,7 +102,13 @@ def test_the_script_passes_all_on_and_says_a_mistake_in_one_line(monkeypatch, ca
     assert asked == [((["a", "b"], "r"), expected)]
     capsys.readouterr()
     assert script.main(["--runs=nowhere", "--out=nowhere/report"]) == 2
-    assert capsys.readouterr().err == "evaluate: There is no model at nowhere.\n"
+    said = capsys.readouterr().err
+    assert said.startswith("evaluate: There is no model at nowhere: give a file made ")
+    assert said.count("\n") == 1
+    looked = ["--runs=later", f"--out={tmp_path}", "--check"]
+    assert script.main(looked) == 0 and not any(tmp_path.iterdir())
+    assert script.main([*looked, "--features=vgg19"]) == 2
+    assert "choose vgg16" in capsys.readouterr().err
 
 
 def test_inception_by_path_is_what_fid_leans_on(tmp_path, monkeypatch):

@@ -156,11 +156,19 @@ def test_the_command_writes_what_load_reads(stargan, tmp_path, monkeypatch, caps
     file, out = tmp_path / "200000-G.pth", tmp_path / "ours.npz"
     torch.save(stargan.state_dict(), file)
     arguments = ["import-torch", str(file), "--kind=stargan-generator", f"--out={out}"]
-    monkeypatch.setattr(sys, "argv", ["slider", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert not stop.value.code
-    assert "ours.npz" in capsys.readouterr().out
+
+    def slider(*arguments):
+        monkeypatch.setattr(sys, "argv", ["slider", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code or 0, "".join(capsys.readouterr())
+
+    code, said = slider(*arguments)
+    assert code == 0 and "ours.npz" in said
+    code, said = slider(*arguments)
+    assert code == 2 and "ours.npz is there already: --force replaces it" in said
+    code, said = slider(*arguments, "--kind=stargan-critic", "--force")
+    assert code == 2 and "200000-G.pth: conv2.weight is missing" in said
     params, fields = torch_weights.load(out)
     expected = imported(stargan, "stargan-generator")
     jax.tree.map(np.testing.assert_array_equal, params, expected[0])
