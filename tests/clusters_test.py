@@ -11,7 +11,8 @@ def launch(workdir, *options):
     config = "--config=configs/slidergan.py:tiny"
     rates = [f"--config.learning_rate.{p}=1e-5" for p in ("critic", "generator")]
     where = f"--workdir={workdir}"
-    return run(workdir, "launch/main.py", config, *rates, where, *options)
+    command = ("launch/main.py", config, *rates, where, *options)
+    return run(workdir, *command, xla="--xla_backend_optimization_level=0")
 
 
 @pytest.fixture(scope="module")

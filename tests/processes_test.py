@@ -24,11 +24,12 @@ def start(workdir, *options):
     return run(workdir, HERE / "small_run.py", workdir, *map(str, options))
 
 
-def run(workdir, *command):
+def run(workdir, *command, xla=""):
+    """On one device; `xla` is for programs that take long to compile."""
     environment = os.environ | {
         "PYTHONPATH": f"{HERE.parent}{os.pathsep}{HERE}",
         "SLIDER_CACHE": str(workdir.parent.parent / "cache"),
-        "XLA_FLAGS": "",  # one device
+        "XLA_FLAGS": xla,
     }
     return subprocess.Popen(
         [sys.executable, *command],
