@@ -45,14 +45,18 @@ def write(folder: str | os.PathLike) -> None:
     _save(histograms(card), folder / "histograms.png")
 
 
-def show(folder: str | os.PathLike, out: str | os.PathLike) -> str:
+def show(
+    folder: str | os.PathLike, out: str | os.PathLike, *, force: bool = False
+) -> str:
     """Draws faces into `out` and histograms beside it; returns the card's text."""
     out = pathlib.Path(out)
     if out.suffix.lower() not in PICTURES:
         raise ValueError(f"{out} ends in none of {', '.join(PICTURES)}: name it so.")
+    beside = out.with_stem(out.stem + "_histograms")
+    for path in (out, beside):
+        files.check_free(path, force)
     files.make_folder(out)
     card = count(folder)
-    beside = out.with_stem(out.stem + "_histograms")
     _save(contact_sheet(folder), out)
     _save(histograms(card), beside)
     return text(card) + f"\nFaces: {out}. Histograms: {beside}.\n"

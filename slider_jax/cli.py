@@ -197,10 +197,9 @@ def data_show(
     force: options.Force = False,
 ) -> None:
     """Draw the card of a data set again, from its files."""
-    from slider_jax import card, files
+    from slider_jax import card
 
-    files.check_free(out, force)
-    typer.echo(card.show(folder, out))
+    typer.echo(card.show(folder, out, force=force))
 
 
 @bench.command("render")

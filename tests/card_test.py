@@ -95,8 +95,15 @@ def test_a_full_disk_leaves_the_picture_that_was_there(folder, tmp_path, monkeyp
 
     monkeypatch.setattr(Image.Image, "save", save)
     with pytest.raises(OSError, match=f"{path} cannot be written .No space left"):
-        card.show(folder, path)
+        card.show(folder, path, force=True)
     assert path.read_bytes() == b"old" and [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "sheet_histograms.png"])
+def test_neither_picture_is_replaced_unasked(name, tmp_path):
+    (tmp_path / name).touch()
+    with pytest.raises(FileExistsError, match=f"{name} is there already: --force"):
+        card.show("nowhere", tmp_path / "sheet.png")
 
 
 def test_a_folder_without_a_set_says_how_to_make_one(tmp_path):

@@ -112,15 +112,11 @@ def test_an_unknown_option_is_refused(slider):
     assert code == 2 and "--nope" in complained
 
 
-def test_data_show_draws_the_card_of_a_folder(slider, stand_in, tmp_path):
-    stand_in("card", show=lambda folder, out: f"{folder} -> {out}")
-    code, said, _ = slider("data", "show", "faces", "--out=sheet.png")
-    assert (code, said) == (0, "faces -> sheet.png\n")
-    (tmp_path / "sheet.png").touch()
-    words = ("data", "show", "faces", f"--out={tmp_path / 'sheet.png'}")
-    code, _, complained = slider(*words)
-    assert code == 2 and "sheet.png is there already: --force" in complained
-    assert slider(*words, "--force")[0] == 0
+def test_data_show_draws_the_card_of_a_folder(slider, stand_in):
+    stand_in("card", show=lambda folder, out, force: f"{folder} -> {out}, {force}")
+    words = ("data", "show", "faces", "--out=sheet.png")
+    assert slider(*words)[:2] == (0, "faces -> sheet.png, False\n")
+    assert slider(*words, "--force")[:2] == (0, "faces -> sheet.png, True\n")
 
 
 def test_bench_runs_the_benchmarks(slider, stand_in):
@@ -135,7 +131,7 @@ def test_bench_runs_the_benchmarks(slider, stand_in):
 
 @pytest.mark.parametrize("error", [ValueError, FileNotFoundError, ConnectionError])
 def test_a_users_mistake_is_one_sentence(slider, stand_in, error):
-    def show(folder, out):
+    def show(folder, out, force):
         raise error(f"{folder} is empty.")
 
     stand_in("card", show=show)
@@ -143,7 +139,7 @@ def test_a_users_mistake_is_one_sentence(slider, stand_in, error):
 
 
 def test_a_package_of_an_extra_that_is_missing_is_one_sentence(slider, stand_in):
-    def show(folder, out):
+    def show(folder, out, force):
         import no_such_package  # noqa: F401
 
     stand_in("card", show=show)

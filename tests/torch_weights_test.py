@@ -1,14 +1,15 @@
 """StarGAN's and GANimation's own modules, built in PyTorch, answer as ours do."""
 
+import functools
 import pathlib
-import sys
 
 import jax
 import numpy as np
 import pytest
 import safetensors.numpy
+import small_shell
 
-from slider_jax import cli, torch_weights
+from slider_jax import torch_weights
 from slider_jax.nets.critic import Critic
 from slider_jax.nets.generator import Generator, compose
 
@@ -152,22 +153,19 @@ def test_damaged_files_are_named(tmp_path, content):
         torch_weights.read(__file__)
 
 
-def test_the_command_writes_what_load_reads(stargan, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_what_load_reads(
+    stargan, tmp_path, monkeypatch, capsysbinary
+):
     file, out = tmp_path / "200000-G.pth", tmp_path / "ours.npz"
     torch.save(stargan.state_dict(), file)
     arguments = ["import-torch", str(file), "--kind=stargan-generator", f"--out={out}"]
 
-    def slider(*arguments):
-        monkeypatch.setattr(sys, "argv", ["slider", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        return stop.value.code or 0, "".join(capsys.readouterr())
-
-    code, said = slider(*arguments)
-    assert code == 0 and "ours.npz" in said
-    code, said = slider(*arguments)
+    slider = functools.partial(small_shell.run, monkeypatch, capsysbinary)
+    code, said, _ = slider(*arguments)
+    assert code == 0 and b"ours.npz" in said
+    code, _, said = slider(*arguments)
     assert code == 2 and "ours.npz is there already: --force replaces it" in said
-    code, said = slider(*arguments, "--kind=stargan-critic", "--force")
+    code, _, said = slider(*arguments, "--kind=stargan-critic", "--force")
     assert code == 2 and "200000-G.pth: conv2.weight is missing" in said
     params, fields = torch_weights.load(out)
     expected = imported(stargan, "stargan-generator")

@@ -130,7 +130,7 @@ def check(
             f"{out} holds other files ({min(others)}); choose an empty folder, or that "
             "of an earlier report."
         )
-    weights.network_of(features)
+    weights.file_of(features)
 
 
 def _measure_all(folder, test, contenders, judges, plan):

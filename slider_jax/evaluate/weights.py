@@ -42,7 +42,8 @@ class Judges:
 
 def load(*, fetch_all: bool, features: str = FEATURES) -> Judges:
     """Those whose weights are on this machine; or all, fetched now."""
-    own, network = features != FEATURES, network_of(features)
+    own = file_of(features)
+    network = _network(own) if own else table.FEATURES
     make: dict[str, Any] = {
         "lpips": perceptual.lpips,
         "features": lambda: perceptual.features(features),
@@ -57,13 +58,10 @@ def load(*, fetch_all: bool, features: str = FEATURES) -> Judges:
     return Judges(points=points.points, network=network, **found)
 
 
-def network_of(features: str) -> str:
-    """Its name, for tables; with the hash of the weights in a file, as FID hangs on it.
-
-    Refuses what names no network.
-    """
+def file_of(features: str) -> pathlib.Path | None:
+    """Of weights of one's own; None for those that are fetched. Refuses all else."""
     if features == FEATURES:
-        return table.FEATURES
+        return None
     kind, _, file = features.partition(":")
     if kind != "inception" or not file:
         raise ValueError(
@@ -71,6 +69,11 @@ def network_of(features: str) -> str:
         )
     if not pathlib.Path(file).is_file():
         raise FileNotFoundError(f"There is no file {file}, named by --features.")
+    return pathlib.Path(file)
+
+
+def _network(file):
+    """Its name, for tables; with the hash of the weights, as FID hangs on them."""
     with open(file, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return f"Inception v3, {digest[:12]}"
