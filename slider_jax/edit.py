@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from slider_jax import photo, programs
+from slider_jax import mouth, photo, programs
 from slider_jax.face.maps import tidy
 from slider_jax.model_file import Model, load_model
 from slider_jax.painter import Painter, make_painter
@@ -30,6 +30,7 @@ class Editor:
     """One model, compiled once. `Editor.load()` takes the model in the package."""
 
     painter: Painter
+    fills_mouths: bool = False
 
     @property
     def model(self) -> Model:
@@ -40,7 +41,7 @@ class Editor:
         """From a model file, or from the folder of a run."""
         programs.keep_programs()
         model = load_model(path)
-        return cls(make_painter(model, paint_fastest(model)))
+        return cls(make_painter(model, paint_fastest(model)), mouth.is_drawn())
 
     def measure(
         self, source: Photo, *, box: Sequence[float] | None = None
@@ -72,7 +73,16 @@ class Editor:
             if flipped:
                 expression = self.painter.maps.reflect(expression)
             measured = Measured(face, expression, self.painter.name(expression))
-        return Session(self.painter, opened, frame, crop, measured, flipped)
+        return Session(
+            *(self.painter, opened, frame, crop, measured, flipped),
+            self._mouth(crop, seen, frame, measured.expression, flipped),
+        )
+
+    def _mouth(self, crop, face, frame, worn, flipped):
+        if not self.fills_mouths:
+            return None
+        worn = self.painter.maps.reflect(worn) if flipped else worn
+        return mouth.find(crop, face, frame, worn, flipped)
 
     def _known(self, opened, face):
         """From the record of an earlier edit, if this model made it."""

@@ -72,7 +72,10 @@ def is_flipped(photo: Photo) -> bool:
     return False
 
 
-def _seen(pixels, flipped):
+def looked_at(
+    pixels: UInt8[np.ndarray, "h w 3"], flipped: bool
+) -> UInt8[np.ndarray, "h w 3"]:
+    """What the nets look at."""
     return pixels[:, ::-1] if flipped else pixels
 
 
@@ -83,7 +86,7 @@ def find_faces(photo: Photo, *, box: Sequence[float] | None = None) -> list[Face
     asked for, and it may be small, cut off, or turned.
     """
     flipped, width = is_flipped(photo), photo.pixels.shape[1]
-    seen = photo.replace(pixels=np.ascontiguousarray(_seen(photo.pixels, flipped)))
+    seen = photo.replace(pixels=np.ascontiguousarray(looked_at(photo.pixels, flipped)))
     faces = _all_faces(seen) if box is None else [_in_box(seen, box, flipped)]
     if flipped:
         faces = [face.mirrored(width) for face in faces]
@@ -142,7 +145,7 @@ def frame(face: Face, size: int) -> Frame:
 def crop(
     photo: Photo, frame: Frame, size: int, flipped: bool = False
 ) -> UInt8[np.ndarray, "size size 3"]:
-    return patch.cut(_seen(photo.pixels, flipped), frame, size)
+    return patch.cut(looked_at(photo.pixels, flipped), frame, size)
 
 
 def paste(

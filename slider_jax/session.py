@@ -23,6 +23,7 @@ from slider_jax.face import requests
 from slider_jax.face.maps import Vector, tidy
 from slider_jax.face.requests import Request
 from slider_jax.face.sliders import INDEX
+from slider_jax.mouth import Mouth
 from slider_jax.painter import Painter
 
 FADE = 0.15  # length of a change of the vector, from which it is painted whole
@@ -74,6 +75,7 @@ class Session:
     crop: UInt8[np.ndarray, "size size 3"]
     measured: Measured
     flipped: bool
+    mouth: Mouth | None = None  # to be filled where an edit opens it
 
     def vector(
         self,
@@ -128,6 +130,11 @@ class Session:
             *(self.photo, self.frame, before, after, _feathered(mask), share * flow),
             self.flipped,
         )
+        crop = to_bytes(after)
+        filled = self.mouth and self.mouth.fill(pasted, crop, seen, share)
+        if filled:
+            pasted, more = filled
+            native = np.maximum(native, more)
         known = {
             "model": self.painter.model.id,
             "box": list(self.measured.face.box),
@@ -139,7 +146,7 @@ class Session:
         pasted = pasted.replace(faces=(*others, known))
         changed = _count_changed(self.photo.pixels, pasted.pixels, native)
         return self._result(
-            *(pasted, native, wanted, to_bytes(after), started),
+            *(pasted, native, wanted, crop, started),
             *(painted - started, changed),
         )
 

@@ -45,6 +45,7 @@ LAYERS = (
         "film",
         "jobs",
         "model_file",
+        "mouth",
         "onnx_graph",
         "orders",
         "painter",

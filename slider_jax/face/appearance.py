@@ -67,16 +67,30 @@ def bake(
     strands = _strands(keys["hair"], look, width // 2)
     bare = look.tone if skin is None else skin
     skin = _skin(keys["skin"], head, look, bare, strands, width)
-    sheet = jnp.zeros((round(layout.HEIGHT * width), width, 4))
     painted = {
         "skin": skin,
         "hair": _hair(look, strands),
         "eye": _eye(keys["eye"], look, width // 4),
         "lash": _lash(keys["lash"], look, width),
-        "teeth": _teeth(keys["teeth"], look, width // 8),
-        "tongue": _flat((0.62, 0.32, 0.3), width // 8),
-        "mouth": _flat((0.42, 0.14, 0.13), width // 8),
     }
+    return _sheet(painted | _mouth(look.teeth, width // 8), width)
+
+
+def bake_mouth(teeth: float, width: int) -> UInt8[Array, "h w 4"]:
+    """An atlas with nothing but the inside of a mouth; `teeth` are 1 where white."""
+    return _sheet(_mouth(teeth, width // 8), width)
+
+
+def _mouth(teeth, side):
+    return {
+        "teeth": _teeth(teeth, side),
+        "tongue": _flat((0.62, 0.32, 0.3), side),
+        "mouth": _flat((0.42, 0.14, 0.13), side),
+    }
+
+
+def _sheet(painted, width):
+    sheet = jnp.zeros((round(layout.HEIGHT * width), width, 4))
     for name, block in painted.items():
         rows, columns = layout.block_slices(name, width)
         sheet = sheet.at[rows, columns, : block.shape[-1]].set(block)
@@ -294,11 +308,11 @@ def _lash(key, look, width):
     return jnp.concatenate([colour, alpha[..., None]], -1)
 
 
-def _teeth(key, look, side):
+def _teeth(bright, side):
     """Ivory with gaps between, and gums above and below."""
     x, y = _grid(side, side)
     gap = _ramp(jnp.abs(jnp.sin(6.5 * jnp.pi * x)), 0.3, 0.05)
-    ivory = _rgb(0.93, 0.88, 0.78) * look.teeth
+    ivory = _rgb(0.93, 0.88, 0.78) * bright
     colour = ivory * (1 - 0.22 * gap)[..., None]
     return _mix(colour, _rgb(0.66, 0.38, 0.36), _ramp(jnp.abs(y), 0.72, 0.86))
 

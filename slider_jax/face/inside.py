@@ -1,0 +1,96 @@
+"""The inside of a mouth alone: teeth, tongue and throat of the 3D head."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float
+
+from slider_jax.batch import EXPRESSION
+from slider_jax.face.appearance import Look, bake_mouth
+from slider_jax.face.atlas import PARTS
+from slider_jax.face.blendshapes import Blendshapes
+from slider_jax.face.camera import Camera
+from slider_jax.face.head import load_head
+from slider_jax.face.lighting import Light
+from slider_jax.face.people import sample_look
+from slider_jax.face.render import Puppet, default_puppet, render
+
+SHOWN = ("teeth", "tongue")
+THROAT = (0.006, 0.001, 0.0008)  # in linear colour, behind them
+TEXELS = 1024  # of an atlas, of which the teeth are an eighth
+ROOM = 0.5  # of the rasteriser's list
+
+
+@struct.dataclass
+class Inside:
+    """What `draw` draws; its vertices are those of the head that lie inside."""
+
+    puppet: Puppet
+    look: Look  # whose hair nobody sees
+    atlas: Array
+    rest: Float[Array, "v 3"]
+    expression: Blendshapes
+    speech: Blendshapes
+    light: Light
+
+
+@functools.cache
+def load_inside() -> Inside:
+    """On the device, of the mean person, with white teeth in a soft light."""
+    head, puppet = load_head(), default_puppet()
+    shown = np.isin(puppet.part, [PARTS.index(name) for name in SHOWN])
+    kept, local = np.unique(puppet.triangles[shown], return_inverse=True)
+    triangles = local.reshape(-1, 3).astype(np.int32)
+    of_part = {
+        name: getattr(puppet, name)[shown]
+        for name in ("corner_uv", "part", "one_sided", "face")
+    }
+    hairless = {name: getattr(puppet, name)[:0] for name in ("scalp", "long", "above")}
+    puppet = puppet.replace(
+        **of_part,
+        **hairless,
+        top=puppet.top[:0],
+        triangles=triangles,
+        solid=triangles,
+        visibility=puppet.visibility[kept],
+        size=np.int32(len(kept)),
+    )
+    part_of = lambda shapes: shapes.replace(
+        basis=np.asarray(shapes.basis)[:, kept], weight=np.asarray(shapes.weight)[kept]
+    )
+    ambient = np.zeros((9, 3), np.float32)
+    ambient[:3] = np.array([[0.45], [-0.04], [0.04]])
+    direction = np.array([0.2, 0.4, 0.9], np.float32)
+    return jax.device_put(
+        Inside(
+            puppet,
+            sample_look(head.traits[0], np.random.default_rng(0)),
+            bake_mouth(1.0, TEXELS),
+            np.asarray(head.face.mean)[kept],
+            part_of(head.face.expression),
+            part_of(head.face.speech),
+            Light(
+                ambient,
+                direction / np.linalg.norm(direction),
+                np.full(3, 0.7, np.float32),
+            ),
+        )
+    )
+
+
+@functools.partial(jax.jit, static_argnames="size")
+def draw(
+    inside: Inside, vector: Float[Array, "n"], camera: Camera, *, size: int
+) -> Float[Array, "size size 3"]:
+    """As a camera sees it that looks through the face; n is 30, or 40 with speech."""
+    mesh = inside.rest + inside.expression.offsets(vector[:EXPRESSION])
+    if len(vector) > EXPRESSION:
+        mesh += inside.speech.offsets(vector[EXPRESSION:])
+    return render(
+        *(inside.puppet, inside.look, inside.atlas, inside.rest, mesh, camera),
+        *(inside.light, jnp.broadcast_to(jnp.array(THROAT), (size, size, 3))),
+        room=ROOM,
+    ).image

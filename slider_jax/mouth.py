@@ -1,0 +1,200 @@
+"""What an edit opens: teeth and tongue of the 3D head, seen through the lips.
+
+No photo of a shut mouth has them, and a small network paints them soft. So the head is
+laid over the face (turned as it is, with eyes, brows and nose in their places, and its
+mouth where and as wide as the photo's), wears what is asked for, and shows between the
+lips of the edited picture, as bright as what was painted there.
+
+Points are in sides of the aligned crop, if not said otherwise.
+"""
+
+import dataclasses
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from slider_jax import landmarker, patch, photo
+from slider_jax.batch import EXPRESSION
+from slider_jax.face import camera, inside, landmarks
+from slider_jax.face.head import load_head
+from slider_jax.face.maps import Vector
+from slider_jax.patch import Frame, smoothstep
+
+SIZE = 128  # of the window about the mouth, in its pixels
+SIDE, BELOW = 0.4, 0.06  # of the window; from the lips to its middle
+LOOKED_AT = 256  # pixels that the landmark net sees
+# Round the inside of the lips, of MediaPipe's 468: the upper's, then the lower's.
+LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LIPS += (324, 318, 402, 317, 14, 87, 178, 88, 95)
+UPPER, LOWER = LIPS.index(13), LIPS.index(14)
+FURTHER = 0.003, 0.02  # apart: the head's mouth begins to show, and is whole
+SCALE = 0.8, 1.25  # of mouths, to that of the head
+FARTHEST = 0.035  # how far the lower lip may be below where it is found
+SOFT = 0.003  # the lips' edge
+SHADE, SHADED = 0.45, 0.04  # how much they darken what is behind, and how far
+LIGHT = 0.4, 1.6  # of what was painted, to that of the head
+NEARNESS = 1 / 1000  # of the camera: a metre away
+
+Lips = Float[np.ndarray, "20 2"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mouth:
+    """Of one face in an open photo, or of its mirror image if `flipped`.
+
+    There it has `lips` and is `worn`. `window` takes picture pixels to those of the
+    window, whose `middle` it is; `head` is the camera that draws the head there.
+    """
+
+    lips: Lips
+    worn: Vector
+    window: Frame
+    middle: Float[np.ndarray, "2"]
+    head: camera.Camera
+    flipped: bool
+
+    def fill(
+        self,
+        edited: photo.Photo,
+        crop: UInt8[np.ndarray, "size size 3"],
+        vector: Vector,
+        share: float,
+    ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
+        """The edited photo with the mouth filled, and where; None if nothing opens.
+
+        `crop` is the edited face, which shall wear the vector.
+        """
+        before, after = _lips_of(self.worn), _lips_of(vector)
+        if gap(after) <= gap(before):
+            return None
+        lips = find_lips(crop)
+        if lips is None:
+            return None
+        low, high = FURTHER
+        further = gap(lips) - gap(self.lips)
+        share = share * smoothstep((further - low) / (high - low))
+        if not share:
+            return None
+        # Where teeth are painted onto the lip, it is taken to begin above them.
+        seen = jax.device_get(_see(self.head, np.float32([before, after])))
+        goal = self.lips + SIDE * (seen[1] - seen[0])
+        lower = lips[UPPER * 2 + 1 :]
+        lower[:, 1] += (goal[UPPER * 2 + 1 :] - lower)[:, 1].clip(0, FARTHEST)
+        through = _polygon(SIZE * ((lips - self.middle) / SIDE + 0.5))
+        drawn = self._draw(vector, through)
+        through = ndimage.gaussian_filter(through, SOFT * SIZE / SIDE)[..., None]
+        pixels = photo.looked_at(edited.pixels, self.flipped)
+        painted = patch.cut(pixels, self.window, SIZE)
+        light = (painted * through).sum() / (drawn * through).sum()
+        drawn = (drawn * light.clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
+        still = np.zeros((SIZE, SIZE, 2), np.float32)
+        return photo.paste(
+            *(edited, self.window, painted, drawn, share * through, still),
+            self.flipped,
+        )
+
+    def _draw(self, vector, through):
+        """Levels of 255, darker near the lips."""
+        scene, vector = inside.load_inside(), np.float32(vector)
+        picture = np.asarray(inside.draw(scene, vector, self.head, size=SIZE))
+        depth = ndimage.distance_transform_edt(through > 0.5) * (SIDE / SIZE)
+        shade = 1 - SHADE * (1 - smoothstep(depth / SHADED))
+        return 127.5 * (picture + 1) * shade[..., None]
+
+
+def is_drawn() -> bool:
+    """As SLIDER_MOUTH says: `drawn`, or `painted` by the network alone."""
+    asked = os.environ.get("SLIDER_MOUTH", "drawn")
+    if asked not in ("drawn", "painted"):
+        raise ValueError(f"SLIDER_MOUTH is {asked!r}; choose from drawn, painted.")
+    return asked == "drawn"
+
+
+def find(
+    crop: UInt8[np.ndarray, "size size 3"],
+    face: photo.Face,
+    frame: Frame,
+    worn: Vector,
+    flipped: bool,
+) -> Mouth | None:
+    """The mouth of a face as it is in the photo: `face`, `crop`, the `frame` to it, and
+    `worn` are of what is looked at. None where no lips are found."""
+    lips = find_lips(crop)
+    if lips is None:
+        return None
+    points, pose = patch.move(frame, face.landmarks) / len(crop), np.radians(face.pose)
+    points = points[landmarks.RIGID]
+    head, theirs = jax.device_get(
+        _lay(*(np.float32(x) for x in (points, pose, _lips_of(worn))))
+    )
+    scale = np.clip(np.ptp(lips[:, 0]) / np.ptp(theirs[:, 0]), *SCALE)
+    # The head's lips shrink or grow about their middle, and go where those seen are.
+    centre = lips.mean(0) + scale * (head.centre - theirs.mean(0))
+    middle = lips.mean(0) + [0, BELOW]
+    window = frame * (SIZE / (SIDE * len(crop)))
+    window[:, 2] += SIZE * (0.5 - middle / SIDE)
+    head = head.replace(
+        scale=np.float32(head.scale * scale / SIDE),
+        centre=np.float32((centre - middle) / SIDE + 0.5),
+    )
+    return Mouth(lips, worn, window, middle, head, flipped)
+
+
+@jax.jit
+def _lay(points, pose, lips):
+    """A camera that sees the head over points of a face, and the lips as it does."""
+    head = load_head()
+    rest = head.face.mean[head.landmarks[landmarks.RIGID]]
+    turned = camera.Camera(pose.at[2].set(0.0), NEARNESS, 1 / 200, jnp.full(2, 0.5))
+    there = camera.align(turned, rest, points)
+    return there, camera.project(there, lips, 1)[0][:, :2]
+
+
+@jax.jit
+def _see(head, lips):
+    """In sides of the window."""
+    return jax.vmap(lambda points: camera.project(head, points, 1)[0][:, :2])(lips)
+
+
+def find_lips(crop: UInt8[np.ndarray, "size size 3"]) -> Lips | None:
+    """Round their inside; None where the landmark net sees no face."""
+    image = Image.fromarray(crop).resize((LOOKED_AT,) * 2, Image.Resampling.BICUBIC)
+    points, belief = landmarker.mesh(np.asarray(image))
+    if belief < landmarker.HOPE:
+        return None
+    return points[list(LIPS), :2].astype(np.float64) / LOOKED_AT
+
+
+def gap(lips: Float[np.ndarray, "20 d"]) -> float:
+    return float(np.linalg.norm((lips[UPPER] - lips[LOWER])[:2]))
+
+
+def _lips_of(vector):
+    """Of the head that wears it, in millimetres [20 3]."""
+    head = load_head()
+    at, vector = head.dense_landmarks[list(LIPS)], np.asarray(vector, np.float64)
+    place = np.asarray(head.face.mean, np.float64)[at]
+    worn = {"expression": vector[:EXPRESSION], "speech": vector[EXPRESSION:]}
+    for name, values in worn.items():
+        shapes = getattr(head.face, name)
+        moves = np.asarray(shapes.basis)[: len(values), at]
+        place = place + np.tensordot(values * shapes.scale[: len(values)], moves, 1)
+    return place
+
+
+def _polygon(points, samples=4):
+    """How much of each pixel of the window lies in a smooth line through points."""
+    side = SIZE * samples
+    t = np.arange(8)[:, None, None] / 8
+    a, b, c, d = (np.roll(points, -i, 0)[None] for i in (-1, 0, 1, 2))
+    bend = 2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)
+    line = b + t / 2 * (c - a + t * bend)  # Catmull and Rom's
+    line = samples * line.transpose(1, 0, 2).reshape(-1, 2)
+    fine = Image.new("L", (side, side))
+    ImageDraw.Draw(fine).polygon([tuple(point) for point in line], fill=255)
+    return np.asarray(fine.reduce(samples), np.float32) / 255
