@@ -33,12 +33,14 @@ LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LIPS += (324, 318, 402, 317, 14, 87, 178, 88, 95)
 UPPER, LOWER = LIPS.index(13), LIPS.index(14)
 FURTHER = 0.003, 0.02  # apart: the head's mouth begins to show, and is whole
+OWN = 0.028, 0.045  # apart in the photo: its own teeth begin to stay, and do
 SCALE = 0.8, 1.25  # of mouths, to that of the head
 FARTHEST = 0.035  # how far the lower lip may be below where it is found
 SOFT = 0.003  # the lips' edge
 SHADE, SHADED = 0.45, 0.04  # how much they darken what is behind, and how far
 LIGHT = 0.4, 1.6  # of what was painted, to that of the head
 NEARNESS = 1 / 1000  # of the camera: a metre away
+TURNED = 35.0  # degrees of yaw: further round, lips are found where they are not
 
 Lips = Float[np.ndarray, "20 2"]
 
@@ -47,10 +49,12 @@ Lips = Float[np.ndarray, "20 2"]
 class Mouth:
     """Of one face in an open photo, or of its mirror image if `flipped`.
 
-    There it has `lips` and is `worn`. `window` takes picture pixels to those of the
-    window, whose `middle` it is; `head` is the camera that draws the head there.
+    The face in `crop` is as it was, with those `lips`, and wears `worn`. `window` takes
+    picture pixels to those of the window, whose `middle` it is; `head` is the camera
+    that draws the head there.
     """
 
+    crop: UInt8[np.ndarray, "size size 3"]
     lips: Lips
     worn: Vector
     window: Frame
@@ -62,12 +66,14 @@ class Mouth:
         self,
         edited: photo.Photo,
         crop: UInt8[np.ndarray, "size size 3"],
+        flow: Float[np.ndarray, "size size 2"],
         vector: Vector,
         share: float,
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the mouth filled, and where; None if nothing opens.
 
-        `crop` is the edited face, which shall wear the vector.
+        `crop` is the edited face, which shall wear the vector, and `flow` says where
+        its pixels were.
         """
         before, after = _lips_of(self.worn), _lips_of(vector)
         if gap(after) <= gap(before):
@@ -86,17 +92,32 @@ class Mouth:
         lower = lips[UPPER * 2 + 1 :]
         lower[:, 1] += (goal[UPPER * 2 + 1 :] - lower)[:, 1].clip(0, FARTHEST)
         through = _polygon(SIZE * ((lips - self.middle) / SIDE + 0.5))
+        if not through.any():
+            return None
         drawn = self._draw(vector, through)
         through = ndimage.gaussian_filter(through, SOFT * SIZE / SIDE)[..., None]
         pixels = photo.looked_at(edited.pixels, self.flipped)
         painted = patch.cut(pixels, self.window, SIZE)
         light = (painted * through).sum() / (drawn * through).sum()
         drawn = (drawn * light.clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
+        share = share * self._free(crop, flow)
         still = np.zeros((SIZE, SIZE, 2), np.float32)
         return photo.paste(
             *(edited, self.window, painted, drawn, share * through, still),
             self.flipped,
         )
+
+    def _free(self, crop, flow):
+        """1 but where the photo's own teeth have moved along: those stay."""
+        low, high = OWN
+        own = smoothstep((gap(self.lips) - low) / (high - low))
+        if not own:
+            return 1.0
+        before, after = (x.astype(np.float32) for x in (self.crop, crop))
+        over = patch.painted_over(patch.on_moved(before, after - before, flow)[0])
+        places = (np.arange(SIZE) + 0.5) / SIZE - 0.5
+        x, y = (len(crop) * (SIDE * places + m) - 0.5 for m in self.middle)
+        return 1 - own * (1 - patch.look(over, *np.meshgrid(x, y)))
 
     def _draw(self, vector, through):
         """Levels of 255, darker near the lips."""
@@ -123,9 +144,9 @@ def find(
     flipped: bool,
 ) -> Mouth | None:
     """The mouth of a face as it is in the photo: `face`, `crop`, the `frame` to it, and
-    `worn` are of what is looked at. None where no lips are found."""
+    `worn` are of what is looked at. None where its lips cannot be trusted."""
     lips = find_lips(crop)
-    if lips is None:
+    if lips is None or abs(face.pose[0]) > TURNED:
         return None
     points, pose = patch.move(frame, face.landmarks) / len(crop), np.radians(face.pose)
     points = points[landmarks.RIGID]
@@ -142,7 +163,7 @@ def find(
         scale=np.float32(head.scale * scale / SIDE),
         centre=np.float32((centre - middle) / SIDE + 0.5),
     )
-    return Mouth(lips, worn, window, middle, head, flipped)
+    return Mouth(crop, lips, worn, window, middle, head, flipped)
 
 
 @jax.jit

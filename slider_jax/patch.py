@@ -112,11 +112,9 @@ class Paster:
         x0, y0, x1, y1 = self.rectangle
         left, top, whole = x0, y0, pixels[y0:y1, x0:x1]
         k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
-        y, x = np.indices(mask.shape[:2])
-        size = len(mask)
-        moved = look(before, x + size * flow[..., 0], y + size * flow[..., 1])
-        painted = before + change - moved
+        painted, moved = on_moved(before, change, flow)
         over = painted_over(painted)
+        size = len(mask)
         share = 255 * mask * self.window
         layers = [painted + over * moved, over, share, size * flow @ self.turn.T]
         layers = np.concatenate(layers, 2, dtype=np.float32)
@@ -171,6 +169,18 @@ def look(
         lower += s * (at(below + right) - lower)
         channel[...] = upper + t * (lower - upper)
     return np.moveaxis(seen, 0, -1)
+
+
+def on_moved(
+    before: Float[np.ndarray, "size size 3"],
+    change: Float[np.ndarray, "size size 3"],
+    flow: Float[np.ndarray, "size size 2"],
+) -> tuple[Float[np.ndarray, "size size 3"], Float[np.ndarray, "size size 3"]]:
+    """What is painted on the patch as the flow moves it, and that patch."""
+    y, x = np.indices(flow.shape[:2])
+    size = len(flow)
+    moved = look(before, x + size * flow[..., 0], y + size * flow[..., 1])
+    return before + change - moved, moved
 
 
 def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:

@@ -125,13 +125,13 @@ class Session:
         painted = time.perf_counter()
         before = to_float(self.crop)
         share = patch.smoothstep(distance / FADE)
-        after = before + share * (edited - before)
+        after, flow = before + share * (edited - before), share * flow
         pasted, native = photo.paste(
-            *(self.photo, self.frame, before, after, _feathered(mask), share * flow),
+            *(self.photo, self.frame, before, after, _feathered(mask), flow),
             self.flipped,
         )
         crop = to_bytes(after)
-        filled = self.mouth and self.mouth.fill(pasted, crop, seen, share)
+        filled = self.mouth and self.mouth.fill(pasted, crop, flow, seen, share)
         if filled:
             pasted, more = filled
             native = np.maximum(native, more)

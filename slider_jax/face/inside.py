@@ -21,6 +21,7 @@ from slider_jax.face.render import Puppet, default_puppet, render
 SHOWN = ("teeth", "tongue")
 THROAT = (0.006, 0.001, 0.0008)  # in linear colour, behind them
 TEXELS = 1024  # of an atlas, of which the teeth are an eighth
+FORWARD = 6.0  # millimetres: the head's teeth lie deep, and show it where it is turned
 ROOM = 0.5  # of the rasteriser's list
 
 
@@ -69,7 +70,7 @@ def load_inside() -> Inside:
             puppet,
             sample_look(head.traits[0], np.random.default_rng(0)),
             bake_mouth(1.0, TEXELS),
-            np.asarray(head.face.mean)[kept],
+            np.asarray(head.face.mean)[kept] + np.float32([0, 0, FORWARD]),
             part_of(head.face.expression),
             part_of(head.face.speech),
             Light(
