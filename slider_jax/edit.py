@@ -27,7 +27,10 @@ Pick = int | tuple[float, float] | photo.Face  # from the left; a click; a face
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Editor:
-    """One model, compiled once. `Editor.load()` takes the model in the package."""
+    """One model, compiled once. `Editor.load()` takes the model in the package.
+
+    Mouths that open are filled by what mouth.py draws if it `fills_mouths`.
+    """
 
     painter: Painter
     fills_mouths: bool = False
@@ -42,6 +45,12 @@ class Editor:
         programs.keep_programs()
         model = load_model(path)
         return cls(make_painter(model, paint_fastest(model)), mouth.is_drawn())
+
+    def warm_up(self) -> None:
+        """Compiles everything, so that the first edit is as quick as the others."""
+        self.painter.warm_up()
+        if self.fills_mouths:
+            mouth.warm_up(self.model.parameters)
 
     def measure(
         self, source: Photo, *, box: Sequence[float] | None = None

@@ -86,11 +86,9 @@ class Mouth:
         share = share * smoothstep((further - low) / (high - low))
         if not share:
             return None
-        # Where teeth are painted onto the lip, it is taken to begin above them.
-        seen = jax.device_get(_see(self.head, np.float32([before, after])))
-        goal = self.lips + SIDE * (seen[1] - seen[0])
-        lower = lips[UPPER * 2 + 1 :]
-        lower[:, 1] += (goal[UPPER * 2 + 1 :] - lower)[:, 1].clip(0, FARTHEST)
+        # Where teeth are painted onto the lower lip, they are taken for lip.
+        goal, lower = self.lips + self._moved(before, after), UPPER * 2 + 1
+        lips[lower:, 1] += (goal - lips)[lower:, 1].clip(0, FARTHEST)
         through = _polygon(SIZE * ((lips - self.middle) / SIDE + 0.5))
         if not through.any():
             return None
@@ -106,6 +104,11 @@ class Mouth:
             *(edited, self.window, painted, drawn, share * through, still),
             self.flipped,
         )
+
+    def _moved(self, before, after):
+        """How far lips of the head, in millimetres, move as they are seen."""
+        before, after = jax.device_get(_see(self.head, np.float32([before, after])))
+        return SIDE * (after - before)
 
     def _free(self, crop, flow):
         """1 but where the photo's own teeth have moved along: those stay."""
@@ -128,6 +131,18 @@ class Mouth:
         return 127.5 * (picture + 1) * shade[..., None]
 
 
+def warm_up(parameters: int) -> None:
+    """Compiles what is drawn for vectors of so many components."""
+    worn, head = np.zeros(parameters), load_head()
+    points = np.asarray(head.face.mean)[head.landmarks, :2] / [200, -200]
+    lips = _lips_of(worn)
+    face = photo.Face((0, 0, 1, 1), 1.0, points, (0.0, 0.0, 0.0))
+    crop = np.zeros((1, 1, 3), np.uint8)
+    mouth = _find(crop, lips[:, :2] / [200, -200], face, np.eye(2, 3), worn, False)
+    mouth._moved(lips, lips)
+    mouth._draw(worn, np.ones((SIZE, SIZE)))
+
+
 def is_drawn() -> bool:
     """As SLIDER_MOUTH says: `drawn`, or `painted` by the network alone."""
     asked = os.environ.get("SLIDER_MOUTH", "drawn")
@@ -148,6 +163,10 @@ def find(
     lips = find_lips(crop)
     if lips is None or abs(face.pose[0]) > TURNED:
         return None
+    return _find(crop, lips, face, frame, worn, flipped)
+
+
+def _find(crop, lips, face, frame, worn, flipped):
     points, pose = patch.move(frame, face.landmarks) / len(crop), np.radians(face.pose)
     points = points[landmarks.RIGID]
     head, theirs = jax.device_get(

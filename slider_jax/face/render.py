@@ -34,6 +34,8 @@ _MATERIAL = dict(
 _MATERIAL |= {"long hair": (0.4, 0.16, 9.0), "hair": (0.4, 0.14, 9.0)}
 # From the throat to the incisors, in millimetres: the share of light that gets in.
 _MOUTH_LIGHT = (70.0, 88.0, 103.0), (0.05, 0.3, 0.7)
+# Of a vertex that nothing shadows: of the sky, and by direction.
+OPEN_SKY = np.array([1.0, 1 / (2 * np.sqrt(np.pi)) * 4 * np.pi] + [0.0] * 8)
 _SHOWN = ("skin", "mouth", "teeth", "tongue", "eye", "lash")
 
 
@@ -101,8 +103,7 @@ def _lit_mouth(head):
     vertices = np.unique(head.face.triangles[inside])
     visibility = head.visibility.copy()
     share = np.interp(np.asarray(head.face.mean)[vertices, 2], *_MOUTH_LIGHT)
-    open_sky = np.array([1.0, 1 / (2 * np.sqrt(np.pi)) * 4 * np.pi] + [0.0] * 8)
-    visibility[vertices] += share[:, None] * (open_sky - visibility[vertices])
+    visibility[vertices] += share[:, None] * (OPEN_SKY - visibility[vertices])
     return visibility
 
 

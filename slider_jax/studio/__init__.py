@@ -71,7 +71,7 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         given = browsers.prepare(editor.model, folder) if browser else None
-        editor.painter.warm_up()
+        editor.warm_up()
         serve(
             Studio(editor, None if model is None else str(model)),
             host=host,

@@ -36,7 +36,7 @@ def main() -> None:
     from slider_jax.studio.answers import Studio
 
     editor = Editor.load(asked.model)
-    editor.painter.warm_up()
+    editor.warm_up()
     port, stop = _serve(Studio(editor))
     print(f"{editor.model.size} px model {editor.model.id}, {os.cpu_count()} cores")
     print(f"load {os.getloadavg()[0]:.1f}")
