@@ -124,7 +124,7 @@ class Mouth:
 
     def _draw(self, vector, through):
         """Levels of 255, darker near the lips."""
-        scene, vector = inside.load_inside(), np.float32(vector)
+        scene, vector = inside.load_inside(), jnp.asarray(vector, jnp.float32)
         picture = np.asarray(inside.draw(scene, vector, self.head, size=SIZE))
         depth = ndimage.distance_transform_edt(through > 0.5) * (SIDE / SIZE)
         shade = 1 - SHADE * (1 - smoothstep(depth / SHADED))
@@ -189,7 +189,7 @@ def _find(crop, lips, face, frame, worn, flipped):
 def _lay(points, pose, lips):
     """A camera that sees the head over points of a face, and the lips as it does."""
     head = load_head()
-    rest = head.face.mean[head.landmarks[landmarks.RIGID]]
+    rest = jnp.asarray(head.face.mean[head.landmarks[landmarks.RIGID]])
     turned = camera.Camera(pose.at[2].set(0.0), NEARNESS, 1 / 200, jnp.full(2, 0.5))
     there = camera.align(turned, rest, points)
     return there, camera.project(there, lips, 1)[0][:, :2]

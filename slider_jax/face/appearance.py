@@ -76,9 +76,9 @@ def bake(
     return _sheet(painted | _mouth(look.teeth, width // 8), width)
 
 
-def bake_mouth(teeth: float, width: int) -> UInt8[Array, "h w 4"]:
-    """An atlas with nothing but the inside of a mouth; `teeth` are 1 where white."""
-    return _sheet(_mouth(teeth, width // 8), width)
+def bake_mouth(width: int) -> UInt8[Array, "h w 4"]:
+    """An atlas with nothing but the inside of a mouth, its teeth white."""
+    return _sheet(_mouth(1.0, width // 8), width)
 
 
 def _mouth(teeth, side):

@@ -71,7 +71,7 @@ def load_inside() -> Inside:
         Inside(
             puppet=puppet,
             look=sample_look(head.traits[0], np.random.default_rng(0)),
-            atlas=jax.jit(bake_mouth, static_argnums=1)(1.0, TEXELS),
+            atlas=jax.jit(bake_mouth, static_argnums=0)(TEXELS),
             rest=rest,
             expression=some(head.face.expression),
             speech=some(head.face.speech),
