@@ -145,10 +145,13 @@ class Session:
         others = [face for face in self.photo.faces if face is not before]
         pasted = pasted.replace(faces=(*others, known))
         changed = _count_changed(self.photo.pixels, pasted.pixels, native)
-        return self._result(
+        result = self._result(
             *(pasted, native, wanted, crop, started),
             *(painted - started, changed),
         )
+        if filled:
+            result.record["mouth"] = "drawn"
+        return result
 
     def _result(self, pasted, native, wanted, crop, started, model, changed):
         sliders = self.painter.name(wanted)
