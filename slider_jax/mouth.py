@@ -36,8 +36,8 @@ FURTHER = 0.003, 0.02  # apart: the head's mouth begins to show, and is whole
 OWN = 0.028, 0.045  # apart in the photo: its own teeth begin to stay, and do
 SCALE = 0.8, 1.25  # of mouths, to that of the head
 FARTHEST = 0.035  # how far the lower lip may be below where it is found
-SOFT = 0.003  # the lips' edge
-SHADE, SHADED = 0.45, 0.04  # how much they darken what is behind, and how far
+SOFT = 0.002  # the lips' edge
+SHADE, SHADED = 0.3, 0.04  # how much they darken what is behind, and how far
 LIGHT = 0.4, 1.6  # of what was painted, to that of the head
 NEARNESS = 1 / 1000  # of the camera: a metre away
 TURNED = 35.0  # degrees of yaw: further round, lips are found where they are not
@@ -78,6 +78,8 @@ class Mouth:
         before, after = _lips_of(self.worn), _lips_of(vector)
         if gap(after) <= gap(before):
             return None
+        goal = self.lips + self._moved(before, after)
+        picture = self._draw(vector)  # which goes on while lips are looked for
         lips = find_lips(crop)
         if lips is None:
             return None
@@ -87,15 +89,17 @@ class Mouth:
         if not share:
             return None
         # Where teeth are painted onto the lower lip, they are taken for lip.
-        goal, lower = self.lips + self._moved(before, after), UPPER * 2 + 1
+        lower = UPPER * 2 + 1
         lips[lower:, 1] += (goal - lips)[lower:, 1].clip(0, FARTHEST)
         through = _polygon(SIZE * ((lips - self.middle) / SIDE + 0.5))
         if not through.any():
             return None
-        drawn = self._draw(vector, through)
+        depth = ndimage.distance_transform_edt(through > 0.5) * (SIDE / SIZE)
+        shade = 1 - SHADE * (1 - smoothstep(depth / SHADED))
         through = ndimage.gaussian_filter(through, SOFT * SIZE / SIDE)[..., None]
         pixels = photo.looked_at(edited.pixels, self.flipped)
         painted = patch.cut(pixels, self.window, SIZE)
+        drawn = 127.5 * (np.asarray(picture) + 1) * shade[..., None]
         light = (painted * through).sum() / (drawn * through).sum()
         drawn = (drawn * light.clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
         share = share * self._free(crop, flow)
@@ -122,13 +126,9 @@ class Mouth:
         x, y = (len(crop) * (SIDE * places + m) - 0.5 for m in self.middle)
         return 1 - own * (1 - patch.look(over, *np.meshgrid(x, y)))
 
-    def _draw(self, vector, through):
-        """Levels of 255, darker near the lips."""
+    def _draw(self, vector):
         scene, vector = inside.load_inside(), jnp.asarray(vector, jnp.float32)
-        picture = np.asarray(inside.draw(scene, vector, self.head, size=SIZE))
-        depth = ndimage.distance_transform_edt(through > 0.5) * (SIDE / SIZE)
-        shade = 1 - SHADE * (1 - smoothstep(depth / SHADED))
-        return 127.5 * (picture + 1) * shade[..., None]
+        return inside.draw(scene, vector, self.head, size=SIZE)
 
 
 def warm_up(parameters: int) -> None:
@@ -140,7 +140,7 @@ def warm_up(parameters: int) -> None:
     crop = np.zeros((1, 1, 3), np.uint8)
     mouth = _find(crop, lips[:, :2] / [200, -200], face, np.eye(2, 3), worn, False)
     mouth._moved(lips, lips)
-    mouth._draw(worn, np.ones((SIZE, SIZE)))
+    mouth._draw(worn)
 
 
 def is_drawn() -> bool:

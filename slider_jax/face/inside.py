@@ -22,8 +22,8 @@ SHOWN = ("teeth", "tongue")
 THROAT = (0.006, 0.001, 0.0008)  # in linear colour, behind them
 TEXELS = 1024  # of an atlas, of which the teeth are an eighth
 # From the throat to the incisors, in millimetres: the share of light that gets in.
-DEPTH, LIT = (69.0, 97.0, 112.0), (0.1, 0.45, 1.0)
-FORWARD = 9.0  # millimetres: the head's teeth lie deep, and show it where it is turned
+DEPTH, LIT = (66.0, 94.0, 109.0), (0.05, 0.3, 0.7)
+FORWARD = 6.0  # millimetres: the head's teeth lie deep, and show it where it is turned
 ROOM = 0.5  # of the rasteriser's list
 
 
