@@ -35,7 +35,7 @@ UPPER, LOWER = LIPS.index(13), LIPS.index(14)
 FURTHER = 0.003, 0.02  # apart: the head's mouth begins to show, and is whole
 OWN = 0.028, 0.045  # apart in the photo: its own teeth begin to stay, and do
 SCALE = 0.8, 1.25  # of mouths, to that of the head
-FARTHEST = 0.035  # how far the lower lip may be below where it is found
+FARTHEST = 0.035  # below where it is found, the lower lip; and half as far as it went
 SOFT = 0.002  # the lips' edge
 SHADE, SHADED = 0.3, 0.04  # how much they darken what is behind, and how far
 LIGHT = 0.4, 1.6  # of what was painted, to that of the head
@@ -90,7 +90,8 @@ class Mouth:
             return None
         # Where teeth are painted onto the lower lip, they are taken for lip.
         lower = UPPER * 2 + 1
-        lips[lower:, 1] += (goal - lips)[lower:, 1].clip(0, FARTHEST)
+        farthest = min(FARTHEST, further / 2)
+        lips[lower:, 1] += (goal - lips)[lower:, 1].clip(0, farthest)
         through = _polygon(SIZE * ((lips - self.middle) / SIDE + 0.5))
         if not through.any():
             return None
