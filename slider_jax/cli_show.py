@@ -244,9 +244,8 @@ def _sheet_path(photo, out, mark, force, label, as_json):
 
 def record_of(session: "Session", request: dict[str, Any]) -> dict[str, Any]:
     rest = session.edit({}).record
-    rest = {key: rest[key] for key in ("software", "model", "box")}
-    drawn = {"mouth": "drawn"} if session.mouth else {}  # where it opens
-    return rest | drawn | {"request": request}
+    kept = ("software", "model", "mouths", "box")
+    return {key: rest[key] for key in kept if key in rest} | {"request": request}
 
 
 def _write_sheet(sheet, path, session, request, no_record, label, as_json):

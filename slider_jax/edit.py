@@ -83,7 +83,7 @@ class Editor:
                 expression = self.painter.maps.reflect(expression)
             measured = Measured(face, expression, self.painter.name(expression))
         return Session(
-            *(self.painter, opened, frame, crop, measured, flipped),
+            *(self.painter, opened, frame, crop, measured, flipped, self.fills_mouths),
             self._mouth(crop, seen, frame, measured.expression, flipped),
         )
 

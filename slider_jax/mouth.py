@@ -30,6 +30,7 @@ SIDE, BELOW = 0.4, 0.06  # of the window; from the lips to its middle
 LOOKED_AT = 256  # pixels that the landmark net sees
 # Round the inside of the lips, of MediaPipe's 468: the upper's, then the lower's.
 LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LOWER_FROM = len(LIPS)
 LIPS += (324, 318, 402, 317, 14, 87, 178, 88, 95)
 UPPER, LOWER = LIPS.index(13), LIPS.index(14)
 FURTHER = 0.003, 0.02  # apart: the head's mouth begins to show, and is whole
@@ -39,6 +40,7 @@ FARTHEST = 0.035  # below where it is found, the lower lip; and half as far as i
 SOFT = 0.002  # the lips' edge
 SHADE, SHADED = 0.3, 0.04  # how much they darken what is behind, and how far
 LIGHT = 0.4, 1.6  # of what was painted, to that of the head
+COLOURFUL = 0.2  # (most - least) / mean of a face's channels: less makes mouths grey
 NEARNESS = 1 / 1000  # of the camera: a metre away
 TURNED = 35.0  # degrees of yaw: further round, lips are found where they are not
 
@@ -70,13 +72,13 @@ class Mouth:
         vector: Vector,
         share: float,
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
-        """The edited photo with the mouth filled, and where; None if nothing opens.
+        """The edited photo with the mouth filled, and where; None if no lips part.
 
         `crop` is the edited face, which shall wear the vector, and `flow` says where
         its pixels were.
         """
         before, after = _lips_of(self.worn), _lips_of(vector)
-        if gap(after) <= gap(before):
+        if _parted(after) <= _parted(before):
             return None
         goal = self.lips + self._moved(before, after)
         picture = self._draw(vector)  # which goes on while lips are looked for
@@ -89,9 +91,8 @@ class Mouth:
         if not share:
             return None
         # Where teeth are painted onto the lower lip, they are taken for lip.
-        lower = UPPER * 2 + 1
         farthest = min(FARTHEST, further / 2)
-        lips[lower:, 1] += (goal - lips)[lower:, 1].clip(0, farthest)
+        lips[LOWER_FROM:, 1] += (goal - lips)[LOWER_FROM:, 1].clip(0, farthest)
         through = _polygon(SIZE * ((lips - self.middle) / SIDE + 0.5))
         if not through.any():
             return None
@@ -101,6 +102,8 @@ class Mouth:
         pixels = photo.looked_at(edited.pixels, self.flipped)
         painted = patch.cut(pixels, self.window, SIZE)
         drawn = 127.5 * (np.asarray(picture) + 1) * shade[..., None]
+        grey = drawn.mean(2, keepdims=True)
+        drawn = grey + self._colour() * (drawn - grey)
         light = (painted * through).sum() / (drawn * through).sum()
         drawn = (drawn * light.clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
         share = share * self._free(crop, flow)
@@ -109,6 +112,13 @@ class Mouth:
             *(edited, self.window, painted, drawn, share * through, still),
             self.flipped,
         )
+
+    def _colour(self):
+        """0 of a photo without, 1 of one with the colours that faces have."""
+        around = len(self.crop) // 4
+        face = self.crop[around:-around, around:-around].astype(np.float32)
+        share = np.ptp(face, axis=2).mean() / max(face.mean(), 1)
+        return min(1.0, share / COLOURFUL)
 
     def _moved(self, before, after):
         """How far lips of the head, in millimetres, move as they are seen."""
@@ -161,10 +171,8 @@ def find(
 ) -> Mouth | None:
     """The mouth of a face as it is in the photo: `face`, `crop`, the `frame` to it, and
     `worn` are of what is looked at. None where its lips cannot be trusted."""
-    lips = find_lips(crop)
-    if lips is None or abs(face.pose[0]) > TURNED:
-        return None
-    return _find(crop, lips, face, frame, worn, flipped)
+    lips = find_lips(crop) if abs(face.pose[0]) <= TURNED else None
+    return None if lips is None else _find(crop, lips, face, frame, worn, flipped)
 
 
 def _find(crop, lips, face, frame, worn, flipped):
@@ -211,8 +219,14 @@ def find_lips(crop: UInt8[np.ndarray, "size size 3"]) -> Lips | None:
     return points[list(LIPS), :2].astype(np.float64) / LOOKED_AT
 
 
-def gap(lips: Float[np.ndarray, "20 d"]) -> float:
-    return float(np.linalg.norm((lips[UPPER] - lips[LOWER])[:2]))
+def gap(lips: Lips) -> float:
+    """How far the lower lip is below the upper."""
+    return float(lips[LOWER, 1] - lips[UPPER, 1])
+
+
+def _parted(lips):
+    """The same of the head, in millimetres, where y is up."""
+    return lips[UPPER, 1] - lips[LOWER, 1]
 
 
 def _lips_of(vector):

@@ -220,7 +220,7 @@ def paster(height: int, width: int, frame: Frame, size: int) -> Paster:
     return _paster(height, width, np.asarray(frame, np.float64).tobytes(), size)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=16)  # of eight faces, and of their mouths
 def _paster(height, width, frame, size):
     frame = np.frombuffer(frame).reshape(2, 3)
     corners = move(inverse(frame), size * np.array([[0, 0], [1, 0], [0, 1], [1, 1]]))

@@ -75,7 +75,8 @@ class Session:
     crop: UInt8[np.ndarray, "size size 3"]
     measured: Measured
     flipped: bool
-    mouth: Mouth | None = None  # to be filled where an edit opens it
+    fills_mouths: bool = False  # where an edit opens them
+    mouth: Mouth | None = None  # None where it is not to be filled, or cannot be
 
     def vector(
         self,
@@ -145,13 +146,10 @@ class Session:
         others = [face for face in self.photo.faces if face is not before]
         pasted = pasted.replace(faces=(*others, known))
         changed = _count_changed(self.photo.pixels, pasted.pixels, native)
-        result = self._result(
+        return self._result(
             *(pasted, native, wanted, crop, started),
             *(painted - started, changed),
         )
-        if filled:
-            result.record["mouth"] = "drawn"
-        return result
 
     def _result(self, pasted, native, wanted, crop, started, model, changed):
         sliders = self.painter.name(wanted)
@@ -171,6 +169,7 @@ class Session:
             record={
                 "software": f"slider_jax {slider_jax.__version__}",
                 "model": self.painter.model.id,
+                **({"mouths": "drawn"} if self.fills_mouths else {}),
                 "box": [round(v, 1) for v in self.measured.face.box],
                 "sliders": {
                     name: round(value, 3)
