@@ -47,10 +47,7 @@ def cases(editor, person):
         rest, truth = (row["image"] for row in renderer.rows(person, 0, 2))
         session = editor.open(rest)
         known = dataclasses.replace(session.measured, expression=np.zeros(30))
-        mouth = session.mouth and dataclasses.replace(
-            session.mouth, worn=known.expression
-        )
-        session = dataclasses.replace(session, measured=known, mouth=mouth)
+        session = dataclasses.replace(session, measured=known)
         yield session, renderer.components, truth
 
 
@@ -76,7 +73,7 @@ def main():
         for session, asked, truth in cases(editor, person):
             if session.mouth is None:
                 continue
-            plain = dataclasses.replace(session, mouth=None)
+            plain = dataclasses.replace(session, fills_mouths=False)
             edits = [s.edit(asked).photo.pixels for s in (plain, session)]
             if person in SHOWN and not rows[0]:
                 faces = session.photo.pixels, *edits, truth

@@ -83,15 +83,8 @@ class Editor:
                 expression = self.painter.maps.reflect(expression)
             measured = Measured(face, expression, self.painter.name(expression))
         return Session(
-            *(self.painter, opened, frame, crop, measured, flipped, self.fills_mouths),
-            self._mouth(crop, seen, frame, measured.expression, flipped),
+            *(self.painter, opened, frame, crop, measured, flipped, self.fills_mouths)
         )
-
-    def _mouth(self, crop, face, frame, worn, flipped):
-        if not self.fills_mouths:
-            return None
-        worn = self.painter.maps.reflect(worn) if flipped else worn
-        return mouth.find(crop, face, frame, worn, flipped)
 
     def _known(self, opened, face):
         """From the record of an earlier edit, if this model made it."""

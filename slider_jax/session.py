@@ -8,6 +8,7 @@ no jump at rest; at FADE, a tenth of a smile, it is whole.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +18,13 @@ from jaxtyping import Float, UInt8
 from scipy import ndimage
 
 import slider_jax
+from slider_jax import mouth as mouths
 from slider_jax import patch, photo
 from slider_jax.batch import to_bytes, to_float
 from slider_jax.face import requests
 from slider_jax.face.maps import Vector, tidy
 from slider_jax.face.requests import Request
 from slider_jax.face.sliders import INDEX
-from slider_jax.mouth import Mouth
 from slider_jax.painter import Painter
 
 FADE = 0.15  # length of a change of the vector, from which it is painted whole
@@ -76,7 +77,17 @@ class Session:
     measured: Measured
     flipped: bool
     fills_mouths: bool = False  # where an edit opens them
-    mouth: Mouth | None = None  # None where it is not to be filled, or cannot be
+
+    @functools.cached_property
+    def mouth(self) -> mouths.Mouth | None:
+        """None where it is not to be filled, or cannot be."""
+        if not self.fills_mouths:
+            return None
+        face, worn = self.measured.face, self.measured.expression
+        if self.flipped:
+            face = face.mirrored(self.photo.pixels.shape[1])
+            worn = self.painter.maps.reflect(worn)
+        return mouths.find(self.crop, face, self.frame, worn, self.flipped)
 
     def vector(
         self,

@@ -34,7 +34,7 @@ def session(painter):
 
 def painted(session):
     """The same, as the network alone paints it."""
-    return dataclasses.replace(session, fills_mouths=False, mouth=None)
+    return dataclasses.replace(session, fills_mouths=False)
 
 
 def vector(**sliders):
