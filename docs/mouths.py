@@ -53,7 +53,7 @@ def cases(editor, person):
 
 def window(session, pixels):
     seen = photo.looked_at(pixels, session.flipped)
-    return patch.cut(np.ascontiguousarray(seen), session.mouth.window, SIZE)
+    return patch.cut(np.ascontiguousarray(seen), session.finish.mouth.window, SIZE)
 
 
 def main():
@@ -71,9 +71,9 @@ def main():
     for person in PEOPLE:
         rows = [], [], []
         for session, asked, truth in cases(editor, person):
-            if session.mouth is None:
+            if session.finish.mouth is None:
                 continue
-            plain = dataclasses.replace(session, fills_mouths=False)
+            plain = dataclasses.replace(session, finishes=False)
             edits = [s.edit(asked).photo.pixels for s in (plain, session)]
             if person in SHOWN and not rows[0]:
                 faces = session.photo.pixels, *edits, truth

@@ -244,7 +244,7 @@ def _sheet_path(photo, out, mark, force, label, as_json):
 
 def record_of(session: "Session", request: dict[str, Any]) -> dict[str, Any]:
     rest = session.edit({}).record
-    kept = ("software", "model", "mouths", "box")
+    kept = ("software", "model", "finish", "box")
     return {key: rest[key] for key in kept if key in rest} | {"request": request}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from slider_jax import mouth, photo, programs
+from slider_jax import finish, mouth, photo, programs
 from slider_jax.face.maps import tidy
 from slider_jax.model_file import Model, load_model
 from slider_jax.painter import Painter, make_painter
@@ -29,11 +29,11 @@ Pick = int | tuple[float, float] | photo.Face  # from the left; a click; a face
 class Editor:
     """One model, compiled once. `Editor.load()` takes the model in the package.
 
-    Mouths that open are filled by what mouth.py draws if it `fills_mouths`.
+    It `finishes` what the model paints, or not (finish.py).
     """
 
     painter: Painter
-    fills_mouths: bool = False
+    finishes: bool = False
 
     @property
     def model(self) -> Model:
@@ -44,12 +44,12 @@ class Editor:
         """From a model file, or from the folder of a run."""
         programs.keep_programs()
         model = load_model(path)
-        return cls(make_painter(model, paint_fastest(model)), mouth.is_drawn())
+        return cls(make_painter(model, paint_fastest(model)), finish.is_drawn())
 
     def warm_up(self) -> None:
         """Compiles everything, so that the first edit is as quick as the others."""
         self.painter.warm_up()
-        if self.fills_mouths:
+        if self.finishes:
             mouth.warm_up(self.model.parameters)
 
     def measure(
@@ -83,7 +83,7 @@ class Editor:
                 expression = self.painter.maps.reflect(expression)
             measured = Measured(face, expression, self.painter.name(expression))
         return Session(
-            *(self.painter, opened, frame, crop, measured, flipped, self.fills_mouths)
+            *(self.painter, opened, frame, crop, measured, flipped, self.finishes)
         )
 
     def _known(self, opened, face):

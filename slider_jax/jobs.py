@@ -256,7 +256,7 @@ def is_done(editor: Editor, job: Job, writing: Writing) -> bool:
         return False
     wanted = dict(request=job.order.plain(), model=editor.model.id)
     wanted |= dict(label=writing.label, quality=writing.quality)
-    wanted["mouths"] = "drawn" if editor.fills_mouths else None
+    wanted["finish"] = "drawn" if editor.finishes else None
     return writing.record and all(found.get(k) == v for k, v in wanted.items())
 
 

@@ -100,6 +100,15 @@ def mesh(
     return points.reshape(POINTS, 3), belief.item()
 
 
+def on_crop(
+    crop: UInt8[np.ndarray, "size size 3"],
+) -> Float[np.ndarray, "478 2"] | None:
+    """Points in sides of a crop that a face fills; None where no face is seen."""
+    image = Image.fromarray(crop).resize((_MESH, _MESH), Image.Resampling.BICUBIC)
+    points, belief = mesh(np.asarray(image))
+    return points[:, :2].astype(np.float64) / _MESH if belief > HOPE else None
+
+
 def _look_closely(pixels, region):
     frame = region.frame(_MESH)
     points, belief = mesh(patch.cut(pixels, frame, _MESH))

@@ -9,25 +9,22 @@ Points are in sides of the aligned crop, if not said otherwise.
 """
 
 import dataclasses
-import os
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from slider_jax import landmarker, patch, photo
-from slider_jax.batch import EXPRESSION
+from slider_jax import outline, patch, photo
 from slider_jax.face import camera, inside, landmarks
-from slider_jax.face.head import load_head
+from slider_jax.face.head import dense_points, load_head
 from slider_jax.face.maps import Vector
 from slider_jax.patch import Frame, smoothstep
 
 SIZE = 128  # of the window about the mouth, in its pixels
 SIDE, BELOW = 0.4, 0.06  # of the window; from the lips to its middle
-LOOKED_AT = 256  # pixels that the landmark net sees
 # Round the inside of the lips, of MediaPipe's 468: the upper's, then the lower's.
 LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_FROM = len(LIPS)
@@ -44,6 +41,7 @@ COLOURFUL = 0.2  # (most - least) / mean of a face's channels: less makes mouths
 NEARNESS = 1 / 1000  # of the camera: a metre away
 TURNED = 35.0  # degrees of yaw: further round, lips are found where they are not
 
+Points = Float[np.ndarray, "478 2"]
 Lips = Float[np.ndarray, "20 2"]
 
 
@@ -71,21 +69,22 @@ class Mouth:
         flow: Float[np.ndarray, "size size 2"],
         vector: Vector,
         share: float,
+        look: Callable[[], Points | None],
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the mouth filled, and where; None if no lips part.
 
-        `crop` is the edited face, which shall wear the vector, and `flow` says where
-        its pixels were.
+        `crop` is the edited face, which shall wear the vector; `flow` says where its
+        pixels were, and `look` finds points on it, where a net sees any.
         """
         before, after = _lips_of(self.worn), _lips_of(vector)
         if _parted(after) <= _parted(before):
             return None
         goal = self.lips + self._moved(before, after)
         picture = self._draw(vector)  # which goes on while lips are looked for
-        lips = find_lips(crop)
-        if lips is None:
+        points = look()
+        if points is None:
             return None
-        low, high = FURTHER
+        low, high, lips = *FURTHER, points[list(LIPS)]
         further = gap(lips) - gap(self.lips)
         share = share * smoothstep((further - low) / (high - low))
         if not share:
@@ -93,7 +92,7 @@ class Mouth:
         # Where teeth are painted onto the lower lip, they are taken for lip.
         farthest = min(FARTHEST, further / 2)
         lips[LOWER_FROM:, 1] += (goal - lips)[LOWER_FROM:, 1].clip(0, farthest)
-        through = _polygon(SIZE * ((lips - self.middle) / SIDE + 0.5))
+        through = outline.cover(SIZE * ((lips - self.middle) / SIDE + 0.5), SIZE)
         if not through.any():
             return None
         depth = ndimage.distance_transform_edt(through > 0.5) * (SIDE / SIZE)
@@ -149,21 +148,14 @@ def warm_up(parameters: int) -> None:
     lips = _lips_of(worn)
     face = photo.Face((0, 0, 1, 1), 1.0, points, (0.0, 0.0, 0.0))
     crop = np.zeros((1, 1, 3), np.uint8)
-    mouth = _find(crop, lips[:, :2] / [200, -200], face, np.eye(2, 3), worn, False)
+    mouth = find(crop, lips[:, :2] / [200, -200], face, np.eye(2, 3), worn, False)
     mouth._moved(lips, lips)
     mouth._draw(worn)
 
 
-def is_drawn() -> bool:
-    """As SLIDER_MOUTH says: `drawn`, or `painted` by the network alone."""
-    asked = os.environ.get("SLIDER_MOUTH", "drawn")
-    if asked not in ("drawn", "painted"):
-        raise ValueError(f"SLIDER_MOUTH is {asked!r}; choose from drawn, painted.")
-    return asked == "drawn"
-
-
 def find(
     crop: UInt8[np.ndarray, "size size 3"],
+    lips: Lips,
     face: photo.Face,
     frame: Frame,
     worn: Vector,
@@ -171,11 +163,8 @@ def find(
 ) -> Mouth | None:
     """The mouth of a face as it is in the photo: `face`, `crop`, the `frame` to it, and
     `worn` are of what is looked at. None where its lips cannot be trusted."""
-    lips = find_lips(crop) if abs(face.pose[0]) <= TURNED else None
-    return None if lips is None else _find(crop, lips, face, frame, worn, flipped)
-
-
-def _find(crop, lips, face, frame, worn, flipped):
+    if abs(face.pose[0]) > TURNED:
+        return None
     points, pose = patch.move(frame, face.landmarks) / len(crop), np.radians(face.pose)
     points = points[landmarks.RIGID]
     head, theirs = jax.device_get(
@@ -210,15 +199,6 @@ def _see(head, lips):
     return jax.vmap(lambda points: camera.project(head, points, 1)[0][:, :2])(lips)
 
 
-def find_lips(crop: UInt8[np.ndarray, "size size 3"]) -> Lips | None:
-    """Round their inside; None where the landmark net sees no face."""
-    image = Image.fromarray(crop).resize((LOOKED_AT,) * 2, Image.Resampling.BICUBIC)
-    points, belief = landmarker.mesh(np.asarray(image))
-    if belief < landmarker.HOPE:
-        return None
-    return points[list(LIPS), :2].astype(np.float64) / LOOKED_AT
-
-
 def gap(lips: Lips) -> float:
     """How far the lower lip is below the upper."""
     return float(lips[LOWER, 1] - lips[UPPER, 1])
@@ -231,25 +211,4 @@ def _parted(lips):
 
 def _lips_of(vector):
     """Of the head that wears it, in millimetres [20 3]."""
-    head = load_head()
-    at, vector = head.dense_landmarks[list(LIPS)], np.asarray(vector, np.float64)
-    place = np.asarray(head.face.mean, np.float64)[at]
-    worn = {"expression": vector[:EXPRESSION], "speech": vector[EXPRESSION:]}
-    for name, values in worn.items():
-        shapes = getattr(head.face, name)
-        moves = np.asarray(shapes.basis)[: len(values), at]
-        place = place + np.tensordot(values * shapes.scale[: len(values)], moves, 1)
-    return place
-
-
-def _polygon(points, samples=4):
-    """How much of each pixel of the window lies in a smooth line through points."""
-    side = SIZE * samples
-    t = np.arange(8)[:, None, None] / 8
-    a, b, c, d = (np.roll(points, -i, 0)[None] for i in (-1, 0, 1, 2))
-    bend = 2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)
-    line = b + t / 2 * (c - a + t * bend)  # Catmull and Rom's
-    line = samples * line.transpose(1, 0, 2).reshape(-1, 2)
-    fine = Image.new("L", (side, side))
-    ImageDraw.Draw(fine).polygon([tuple(point) for point in line], fill=255)
-    return np.asarray(fine.reduce(samples), np.float32) / 255
+    return dense_points(vector, LIPS)

@@ -82,7 +82,7 @@ def record(results: Sequence[Result], order: Order) -> dict[str, Any]:
     if len(results) == 1:
         return results[0].record | request
     faces = [dict(result.record) for result in results]
-    common = ("software", "model", "mouths")
+    common = ("software", "model", "finish")
     common = {key: faces[0][key] for key in common if key in faces[0]}
     for face in faces:
         for key in common:

@@ -15,6 +15,7 @@ from scipy import ndimage, sparse
 FEATHER = 1 / 12  # of the patch: where a change fades out towards its border
 
 PAINTED = 16, 48  # levels of 255 that are painted: detail begins to go, and is gone
+STRETCHED = 1.5, 3.3  # times that the photo is drawn out: the same
 
 Frame = Float[np.ndarray, "2 3"]
 
@@ -98,6 +99,7 @@ class Paster:
         before: Float[np.ndarray, "size size 3"],
         flow: Float[np.ndarray, "size size 2"],
         flipped: bool = False,
+        grain: Float[np.ndarray, "n n 3"] | None = None,
     ) -> tuple[UInt8[np.ndarray, "h w 3"], UInt8[np.ndarray, "h w"]]:
         """`change` in levels of 255 under `mask` (0..1); and the mask in the picture.
 
@@ -105,7 +107,8 @@ class Paster:
         can show. It moves: at every pixel it is that of `flow` (x, y) away, in sides of
         the patch. And it stays where little is painted, and goes where much is. Where
         the mask is zero, and where nothing near changes, no byte differs. `flipped`:
-        the patch was cut out of the picture's mirror image.
+        the patch was cut out of the picture's mirror image. With `grain`, in levels,
+        detail goes where it is stretched, too, and tiles of that lie in its place.
         """
         result = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
         pixels, native = (x[:, ::-1] for x in result) if flipped else result
@@ -114,6 +117,8 @@ class Paster:
         k, columns = self.step, -(-(x1 - x0 - 1) // self.step) + 1
         painted, moved = on_moved(before, change, flow)
         over = painted_over(painted)
+        if grain is not None:
+            over = np.maximum(over, stretched(flow))
         size = len(mask)
         share = 255 * mask * self.window
         layers = [painted + over * moved, over, share, size * flow @ self.turn.T]
@@ -143,9 +148,12 @@ class Paster:
             if moves:
                 y, x = (np.float32(v) for v in np.ogrid[rows, x0:x1])
                 there = look(whole, x - left + layer[5], y - top + layer[6])
+            instead = None if grain is None else _tiled(grain, rows, x0, x1)
             for c in range(3):
                 channel = pixels[rows, x0:x1, c]
                 after = layer[c] + (1 - layer[3]) * there[..., c]
+                if instead is not None:
+                    after += layer[3] * instead[..., c]
                 channel[...] = np.rint(channel + (after - channel) * share).clip(0, 255)
         return result
 
@@ -200,6 +208,31 @@ def painted_over(
     return ndimage.gaussian_filter(wide, (sigma, sigma, 0))
 
 
+def stretched(
+    flow: Float[np.ndarray, "size size 2"],
+) -> Float[np.ndarray, "size size 1"]:
+    """1 where pores would be drawn out to streaks."""
+    low, high = STRETCHED
+    size = len(flow)
+    (a, b), (c, d) = (np.gradient(size * flow[..., i], axis=(1, 0)) for i in range(2))
+    a, d = a + 1, d + 1
+    both, area = a * a + b * b + c * c + d * d, 2 * (a * d - b * c)
+    # The lesser singular value of how places move; its inverse is the stretch.
+    least = (
+        np.sqrt(np.maximum(both + area, 0)) - np.sqrt(np.maximum(both - area, 0))
+    ) / 2
+    much = smoothstep((1 / low - np.abs(least)) / (1 / low - 1 / high))[..., None]
+    sigma = size / 128
+    return ndimage.gaussian_filter(
+        ndimage.maximum_filter(much, (3, 3, 1)), (sigma, sigma, 0)
+    )
+
+
+def _tiled(grain, rows, x0, x1):
+    y = np.arange(rows.start, rows.stop, rows.step) % len(grain)
+    return grain[y[:, None], np.arange(x0, x1) % len(grain)]
+
+
 def _span(seen):
     """From one before the first to one after the last."""
     where = np.flatnonzero(seen)
@@ -220,7 +253,7 @@ def paster(height: int, width: int, frame: Frame, size: int) -> Paster:
     return _paster(height, width, np.asarray(frame, np.float64).tobytes(), size)
 
 
-@functools.lru_cache(maxsize=16)  # of eight faces, and of their mouths
+@functools.lru_cache(maxsize=16)  # of a few faces, their mouths and eyes
 def _paster(height, width, frame, size):
     frame = np.frombuffer(frame).reshape(2, 3)
     corners = move(inverse(frame), size * np.array([[0, 0], [1, 0], [0, 1], [1, 1]]))

@@ -156,20 +156,22 @@ def paste(
     mask: np.ndarray,
     flow: np.ndarray,
     flipped: bool = False,
+    grain: np.ndarray | None = None,
 ) -> tuple[Photo, UInt8[np.ndarray, "h w"]]:
     """Shows `after` instead of `before` [size size 3] under `mask` [size size 1].
 
     Crops are bytes or floats in [-1, 1], the mask is floats in [0, 1]; it fades out at
     the crop's border. `flow` [size size 2] says from how far away the photo's finer
-    detail comes, in sides of the crop. Also returned is the mask as it lies in the
-    photo: where that is zero, and where nothing near changed, no byte differs.
+    detail comes, in sides of the crop, and `grain` [n n 3] lies where it goes. Also
+    returned is the mask as it lies in the photo: where that is zero, and where nothing
+    near changed, no byte differs.
     """
     before = _levels(before)
     change = _levels(after) - before
     height, width = photo.pixels.shape[:2]
     put = patch.paster(height, width, frame, len(change))
     mask = np.asarray(mask, np.float32)
-    pixels, native = put(photo.pixels, change, mask, before, flow, flipped)
+    pixels, native = put(photo.pixels, change, mask, before, flow, flipped, grain)
     return photo.replace(pixels=pixels), native
 
 

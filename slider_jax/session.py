@@ -18,13 +18,13 @@ from jaxtyping import Float, UInt8
 from scipy import ndimage
 
 import slider_jax
-from slider_jax import mouth as mouths
 from slider_jax import patch, photo
 from slider_jax.batch import to_bytes, to_float
 from slider_jax.face import requests
 from slider_jax.face.maps import Vector, tidy
 from slider_jax.face.requests import Request
 from slider_jax.face.sliders import INDEX
+from slider_jax.finish import Finish
 from slider_jax.painter import Painter
 
 FADE = 0.15  # length of a change of the vector, from which it is painted whole
@@ -76,18 +76,17 @@ class Session:
     crop: UInt8[np.ndarray, "size size 3"]
     measured: Measured
     flipped: bool
-    fills_mouths: bool = False  # where an edit opens them
+    finishes: bool = False  # edits, by what is drawn over them
 
     @functools.cached_property
-    def mouth(self) -> mouths.Mouth | None:
-        """None where it is not to be filled, or cannot be."""
-        if not self.fills_mouths:
+    def finish(self) -> Finish | None:
+        if not self.finishes:
             return None
         face, worn = self.measured.face, self.measured.expression
         if self.flipped:
             face = face.mirrored(self.photo.pixels.shape[1])
             worn = self.painter.maps.reflect(worn)
-        return mouths.find(self.crop, face, self.frame, worn, self.flipped)
+        return Finish(self.photo, face, self.frame, self.crop, worn, self.flipped)
 
     def vector(
         self,
@@ -141,11 +140,11 @@ class Session:
         pasted, native = photo.paste(
             *(self.photo, self.frame, before, after, _feathered(mask), flow),
             self.flipped,
+            self.finish and self.finish.grain,
         )
         crop = to_bytes(after)
-        filled = self.mouth and self.mouth.fill(pasted, crop, flow, seen, share)
-        if filled:
-            pasted, more = filled
+        if self.finish:
+            pasted, more = self.finish.draw(pasted, crop, flow, seen, float(share))
             native = np.maximum(native, more)
         known = {
             "model": self.painter.model.id,
@@ -180,7 +179,7 @@ class Session:
             record={
                 "software": f"slider_jax {slider_jax.__version__}",
                 "model": self.painter.model.id,
-                **({"mouths": "drawn"} if self.fills_mouths else {}),
+                **({"finish": "drawn"} if self.finishes else {}),
                 "box": [round(v, 1) for v in self.measured.face.box],
                 "sliders": {
                     name: round(value, 3)

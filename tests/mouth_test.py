@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slider_jax import jobs, landmarker, model_file, mouth, orders, patch, photo
+from slider_jax import (
+    jobs,
+    landmarker,
+    model_file,
+    mouth,
+    orders,
+    outline,
+    patch,
+    photo,
+)
 from slider_jax.edit import Editor
 from slider_jax.face import camera, inside, raster, requests
 from slider_jax.face.atlas import PARTS
@@ -29,12 +38,14 @@ def painter():
 
 @pytest.fixture(scope="module")
 def session(painter):
-    return Editor(painter, fills_mouths=True).open(SHUT)
+    return Editor(painter, finishes=True).open(SHUT)
 
 
 def painted(session):
-    """The same, as the network alone paints it."""
-    return dataclasses.replace(session, fills_mouths=False)
+    """The same, but mouths are left as the network paints them."""
+    other = dataclasses.replace(session)
+    other.finish.__dict__["mouth"] = None
+    return other
 
 
 def vector(**sliders):
@@ -89,7 +100,7 @@ def test_a_silent_head_is_drawn_alike_with_speech():
 def test_a_smooth_line_goes_through_the_lips():
     turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
     round_ = 64 + 30 * np.stack([np.cos(turn), np.sin(turn)], 1)
-    inner = mouth._polygon(round_)
+    inner = outline.cover(round_, 128)
     assert inner.sum() == pytest.approx(np.pi * 30**2, rel=0.02)
     assert inner[64, 64] == 1 and inner[64, 20] == 0
 
@@ -108,7 +119,6 @@ def test_an_opened_mouth_is_sharp_and_all_else_stays(session):
     np.testing.assert_array_equal(
         filled.photo.pixels[outside], session.photo.pixels[outside]
     )
-    assert filled.record == plain.record | {"mouths": "drawn"}
 
 
 def test_the_lips_part_as_the_slider_goes(session):
@@ -122,9 +132,11 @@ def test_the_lips_part_as_the_slider_goes(session):
 
 
 @pytest.mark.parametrize("slider", ["eyeBlink", "mouthClose", "jawLeft"])
-def test_what_opens_no_mouth_is_left_to_the_network(session, slider):
-    ours, theirs = (s.edit({slider: 0.8}) for s in (session, painted(session)))
-    np.testing.assert_array_equal(ours.photo.pixels, theirs.photo.pixels)
+def test_what_opens_no_mouth_is_not_filled(session, slider):
+    edit = session.edit({slider: 0.8})
+    still, look = np.zeros((*edit.crop.shape[:2], 2), np.float32), lambda: None
+    how = edit.photo, edit.crop, still, edit.requested, 1.0
+    assert session.finish.mouth.fill(*how, look) is None
 
 
 def test_no_step_of_the_slider_jumps(session):
@@ -139,7 +151,7 @@ def test_no_step_of_the_slider_jumps(session):
 
 
 def test_mirrored_to_the_bit(painter):
-    editor, asked = Editor(painter, fills_mouths=True), {"jawOpen": 0.6, "jawLeft": 0.5}
+    editor, asked = Editor(painter, finishes=True), {"jawOpen": 0.6, "jawLeft": 0.5}
     here = photo.open_photo(SHUT)
     there = photo.open_photo(here.pixels[:, ::-1])
     one = editor.edit(here, asked)
@@ -153,31 +165,27 @@ def test_mirrored_to_the_bit(painter):
 
 def test_teeth_of_the_photo_stay(session):
     """Where the mouth was open, and nothing much is painted on what moved."""
-    lips = session.mouth.lips.copy()
+    lips = session.finish.mouth.lips.copy()
     lips[mouth.LOWER, 1] += 0.06
-    opened = dataclasses.replace(session.mouth, lips=lips)
+    opened = dataclasses.replace(session.finish.mouth, lips=lips)
     still = np.zeros((*session.crop.shape[:2], 2), np.float32)
     assert opened._free(session.crop, still).max() == 0
     other = 255 - session.crop
     assert opened._free(other, still).mean() > 0.9
-    assert session.mouth._free(session.crop, still) == 1
+    assert session.finish.mouth._free(session.crop, still) == 1
 
 
 def test_no_mouth_is_found_in_nothing_nor_on_faces_turned_far(session):
     blank = np.full_like(session.crop, 128)
-    assert mouth.find_lips(blank) is None
-    face = session.measured.face
-    find = lambda crop, face: mouth.find(
-        crop, face, session.frame, session.measured.expression, False
-    )
-    assert find(blank, face) is None and find(session.crop, face) is not None
-    turned = dataclasses.replace(face, pose=(-40.0, 0.0, 0.0))
-    assert find(session.crop, turned) is None
+    assert session.finish.mouth is not None
+    assert dataclasses.replace(session.finish, crop=blank).mouth is None
+    turned = dataclasses.replace(session.finish.face, pose=(-40.0, 0.0, 0.0))
+    assert dataclasses.replace(session.finish, face=turned).mouth is None
 
 
 def test_mouths_of_a_grey_photo_are_grey(painter):
     luma = np.asarray(Image.open(SHUT).convert("L").convert("RGB"))
-    session = Editor(painter, fills_mouths=True).open(luma)
+    session = Editor(painter, finishes=True).open(luma)
     asked = {"jawOpen": 0.8}
     filled, plain = (s.edit(asked).photo.pixels for s in (session, painted(session)))
     differ = (filled != plain).any(2)
@@ -186,7 +194,7 @@ def test_mouths_of_a_grey_photo_are_grey(painter):
 
 
 def test_faces_in_turn_prepare_their_pasting_once(painter):
-    editor = Editor(painter, fills_mouths=True)
+    editor = Editor(painter, finishes=True)
     pixels = np.asarray(Image.open(SHUT))
     opened = [editor.open(np.roll(pixels, 4 * i, 1)) for i in range(4)]
     ask = lambda: [session.edit({"jawOpen": 0.7}) for session in opened]
@@ -197,7 +205,7 @@ def test_faces_in_turn_prepare_their_pasting_once(painter):
 
 
 def test_a_batch_is_done_again_where_mouths_are_made_otherwise(painter, tmp_path):
-    drawn, alone = (Editor(painter, fills_mouths=f) for f in (True, False))
+    drawn, alone = (Editor(painter, finishes=f) for f in (True, False))
     order = orders.Order(set={"jawOpen": 0.7})
     job = jobs.Job(str(SHUT), str(tmp_path / "out.png"), order)
     jobs.work(drawn, job, jobs.Writing())
@@ -217,7 +225,7 @@ def test_lips_that_are_lost_leave_what_was_painted(session, monkeypatch):
 
 
 def test_all_is_compiled_before_the_first_edit(painter):
-    editor = Editor(painter, fills_mouths=True)
+    editor = Editor(painter, finishes=True)
     programs = (mouth._lay, mouth._see, inside.draw)
     for program in programs:
         program.clear_cache()
@@ -225,15 +233,6 @@ def test_all_is_compiled_before_the_first_edit(painter):
     assert [program._cache_size() for program in programs] == [1, 1, 1]
     editor.edit(SHUT, {"jawOpen": 0.5})
     assert [program._cache_size() for program in programs] == [1, 1, 1]
-
-
-def test_the_environment_says_who_draws(monkeypatch):
-    assert mouth.is_drawn() and Editor.load().fills_mouths
-    monkeypatch.setenv("SLIDER_MOUTH", "painted")
-    assert not Editor.load().fills_mouths
-    monkeypatch.setenv("SLIDER_MOUTH", "closed")
-    with pytest.raises(ValueError, match="choose from drawn, painted"):
-        Editor.load()
 
 
 def test_what_is_painted_is_measured_from_the_moved_photo():

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, UInt8
 
 from slider_jax.face import atlas as layout
 from slider_jax.face.head import REGIONS, Head
+from slider_jax.face.landmarks import LIDS
 
 
 @struct.dataclass
@@ -217,11 +218,6 @@ def _strands(key, look, side):
     return jax.scipy.stats.norm.cdf(mixed / (mixed.std() + 1e-6))
 
 
-# Of the dense landmarks, from the outer corner of one eye inwards.
-UPPER_RIM = (33, 246, 161, 160, 159, 158, 157, 173)
-LOWER_RIM = (33, 7, 163, 144, 145, 153)
-
-
 def _lash_line(key, head, place):
     """Roots of lashes darken the rims, mostly the upper one: how closed lids are seen.
 
@@ -230,7 +226,8 @@ def _lash_line(key, head, place):
     x, y, z = jnp.moveaxis(place, -1, 0)
     corners = lambda rim: [head.face.mean[head.dense_landmarks[i]] for i in rim]
     near = lambda rim: _ramp(_distance(-jnp.abs(x), y, corners(rim)), 2.0, 0.6)
-    upper, lower = near(UPPER_RIM), near(LOWER_RIM)
+    upper, lower = LIDS[0]
+    upper, lower = near(upper[:-1]), near(lower[:6])
     strength = jax.random.uniform(key, minval=0.5) * (z > 0)  # not behind the head
     return strength * jnp.maximum(upper, 0.35 * lower)
 

@@ -4,12 +4,14 @@ import functools
 import pathlib
 import zipfile
 import zlib
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int
 
+from slider_jax.batch import EXPRESSION
 from slider_jax.face.atlas import PARTS as PARTS  # part ids are indices into it
 from slider_jax.face.blendshapes import Blendshapes
 from slider_jax.face.model import FaceModel
@@ -143,6 +145,21 @@ def load_head(
         people=a["people"].astype(np.float32),
         traits=a["traits"].astype(np.float32),
     )
+
+
+def dense_points(
+    vector: Float[np.ndarray, "k"], which: Sequence[int]
+) -> Float[np.ndarray, "n 3"]:
+    """Of the 468, on a mean face that wears the vector, with speech or without."""
+    head = load_head()
+    at, vector = head.dense_landmarks[list(which)], np.asarray(vector, np.float64)
+    place = np.asarray(head.face.mean, np.float64)[at]
+    worn = {"expression": vector[:EXPRESSION], "speech": vector[EXPRESSION:]}
+    for name, values in worn.items():
+        shapes = getattr(head.face, name)
+        moves = np.asarray(shapes.basis)[: len(values), at]
+        place = place + np.tensordot(values * shapes.scale[: len(values)], moves, 1)
+    return place
 
 
 def _reach(basis, weight, drawn):

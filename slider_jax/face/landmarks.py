@@ -11,6 +11,18 @@ IBUG_OF_DENSE = (
     *(61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181),
     *(78, 82, 13, 312, 308, 317, 14, 87),
 )
+# Of the 468, round the right eye and the left: upper and lower lid, each from the outer
+# corner to the inner.
+LIDS = (
+    (
+        (33, 246, 161, 160, 159, 158, 157, 173, 133),
+        (33, 7, 163, 144, 145, 153, 154, 155, 133),
+    ),
+    (
+        (263, 466, 388, 387, 386, 385, 384, 398, 362),
+        (263, 249, 390, 373, 374, 380, 381, 382, 362),
+    ),
+)
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 # In a mirror image, point i is where point MIRROR[i] was.
 MIRROR = (

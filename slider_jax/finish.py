@@ -1,0 +1,93 @@
+"""What the network leaves undone, drawn over its picture.
+
+Noise where the photo's own detail is painted over or drawn out (grain.py), teeth and
+tongue in mouths that an edit opens (mouth.py), the line of lids that it shuts
+(lids.py).
+"""
+
+import dataclasses
+import functools
+import os
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from slider_jax import grain, landmarker, lids, mouth, photo
+from slider_jax.face.maps import Vector
+from slider_jax.patch import Frame
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Finish:
+    """For one face of an open photo; all but the photo is of what is looked at.
+
+    Nothing is looked for before an edit needs it.
+    """
+
+    photo: photo.Photo
+    face: photo.Face
+    frame: Frame
+    crop: UInt8[np.ndarray, "size size 3"]
+    worn: Vector
+    flipped: bool
+
+    def draw(
+        self,
+        edited: photo.Photo,
+        crop: UInt8[np.ndarray, "size size 3"],
+        flow: Float[np.ndarray, "size size 2"],
+        vector: Vector,
+        share: float,
+    ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]]:
+        """The edited photo, of whose face that is the `crop`, finished; and where.
+
+        It wears the vector, and its pixels were that `flow` away.
+        """
+        mask = np.zeros(edited.pixels.shape[:2], np.uint8)
+        look = functools.cache(lambda: landmarker.on_crop(crop))
+        drawn = []
+        if self.mouth:
+            drawn.append(self.mouth.fill(edited, crop, flow, vector, share, look))
+            edited = drawn[0][0] if drawn[0] else edited
+        shuts = lids.close(self.worn, vector) and self.eyes and look() is not None
+        for eye in self.eyes if shuts else ():
+            drawn.append(eye.shut(edited, look(), self.flipped, share))
+            edited = drawn[-1][0] if drawn[-1] else edited
+        for _, more in filter(None, drawn):
+            mask = np.maximum(mask, more)
+        return edited, mask
+
+    @functools.cached_property
+    def grain(self) -> Float[np.ndarray, "n n 3"] | None:
+        return grain.grain_of(self._pixels, self.frame, len(self.crop))
+
+    @functools.cached_property
+    def mouth(self) -> mouth.Mouth | None:
+        if self._points is None:
+            return None
+        lips = self._points[list(mouth.LIPS)]
+        return mouth.find(
+            self.crop, lips, self.face, self.frame, self.worn, self.flipped
+        )
+
+    @functools.cached_property
+    def eyes(self) -> tuple[lids.Eye, ...]:
+        if self._points is None:
+            return ()
+        return lids.find(self._pixels, self.frame, len(self.crop), self._points)
+
+    @functools.cached_property
+    def _points(self):
+        return landmarker.on_crop(self.crop)
+
+    @functools.cached_property
+    def _pixels(self):
+        return photo.looked_at(self.photo.pixels, self.flipped)
+
+
+def is_drawn() -> bool:
+    """As SLIDER_FINISH says: `drawn`, or `painted` by the network alone."""
+    asked = os.environ.get("SLIDER_FINISH", "drawn")
+    if asked not in ("drawn", "painted"):
+        raise ValueError(f"SLIDER_FINISH is {asked!r}; choose from drawn, painted.")
+    return asked == "drawn"

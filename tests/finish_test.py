@@ -1,0 +1,192 @@
+"""What is drawn over edits: noise like the photo's, and lids that meet in a line."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from slider_jax import finish, grain, landmarker, lids, model_file, patch, photo
+from slider_jax.edit import Editor
+from slider_jax.face import requests
+from slider_jax.measures import landmarks
+from slider_jax.painter import make_painter
+
+OPEN = pathlib.Path(model_file.__file__).parent / "studio/page/example.jpg"
+BLINK, WINK = {"eyeBlink": 1.0}, {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 0.0}
+
+
+@pytest.fixture(scope="module")
+def editor():
+    return Editor(make_painter(model_file.load_model()), finishes=True)
+
+
+@pytest.fixture(scope="module")
+def session(editor):
+    return editor.open(OPEN)
+
+
+def edited(session, asked, monkeypatch, *without):
+    """Pixels where some of what is drawn is not."""
+    with monkeypatch.context() as patched:
+        for what in without:
+            patched.setattr(*what)
+        return dataclasses.replace(session).edit(asked).photo.pixels.astype(int)
+
+
+NO_LIDS = (lids, "close", lambda worn, wanted: False)
+NO_GRAIN = (grain, "grain_of", lambda pixels, frame, size: None)
+
+
+@pytest.mark.parametrize("asked, eyes", [(BLINK, 2), (WINK, 1)])
+def test_shut_lids_meet_in_a_dark_line(session, monkeypatch, asked, eyes):
+    drawn = edited(session, asked, monkeypatch)
+    plain = edited(session, asked, monkeypatch, NO_LIDS)
+    assert (drawn <= plain).all()
+    rows, columns = np.nonzero((drawn != plain).any(2))
+    points = session.measured.face.landmarks
+    right, left = points[36:42], points[42:48]  # the photo's left half, and its right
+    between = (right[:, 0].max() + left[:, 0].min()) / 2
+    seen = [(columns < between).any(), (columns > between).any()]
+    assert sum(seen) == eyes and seen[1]
+    assert points[36:48, 1].min() < rows.min() and rows.max() < points[30, 1]
+    darker = (plain - drawn).sum(2).max(0)  # in every column of the line
+    of_left = darker[int(left[:, 0].min()) + 4 : int(left[:, 0].max()) - 3]
+    assert of_left.min() > 60
+
+
+@pytest.mark.parametrize(
+    "asked", [{"jawOpen": 0.8}, {"eyeWide": 0.8}, {"eyeBlink": 0.2}]
+)
+def test_eyes_that_stay_open_get_no_line(session, monkeypatch, asked):
+    drawn = edited(session, asked, monkeypatch)
+    np.testing.assert_array_equal(drawn, edited(session, asked, monkeypatch, NO_LIDS))
+
+
+def test_eyes_that_were_shut_get_no_line(editor, session):
+    shut = session.edit(BLINK).photo.pixels
+    again = editor.open(Image.fromarray(shut))
+    points = landmarker.on_crop(again.crop)
+    for eye in again.finish.eyes:
+        assert eye.shut(again.photo, points, again.flipped, 1.0) is None
+
+
+def test_the_line_comes_in_gently(session):
+    values = np.arange(0.2, 0.8, 0.03)
+    plain = dataclasses.replace(session, finishes=False)
+
+    def steps(session):
+        edits = [session.edit({"eyeBlink": v}).photo.pixels.astype(int) for v in values]
+        return np.abs(np.diff(edits, axis=0)).sum((1, 2, 3))
+
+    assert steps(session).max() < 1.2 * steps(plain).max()
+
+
+def test_eyes_close_as_the_slider_goes(session):
+    openings = []
+    for value in np.linspace(0, 0.6, 5):
+        (face,) = photo.find_faces(session.edit({"eyeBlink": value}).photo)
+        openings.append(landmarks.eye_opening(face.landmarks[None])[0])
+    assert (np.diff(openings) < 0).all()
+
+
+def test_mirrored_to_the_bit(editor):
+    here = photo.open_photo(OPEN)
+    there = photo.open_photo(here.pixels[:, ::-1])
+    one = editor.edit(here, WINK)
+    two = editor.edit(there, requests.mirror(WINK, editor.painter.maps))
+    np.testing.assert_array_equal(two.photo.pixels, one.photo.pixels[:, ::-1])
+    np.testing.assert_array_equal(two.mask, one.mask[:, ::-1])
+
+
+def test_nothing_changes_outside_of_the_mask_and_the_record_says_who_drew(session):
+    result = session.edit(BLINK)
+    plain = dataclasses.replace(session, finishes=False).edit(BLINK)
+    assert result.record == plain.record | {"finish": "drawn"}
+    outside = result.mask == 0
+    np.testing.assert_array_equal(
+        result.photo.pixels[outside], session.photo.pixels[outside]
+    )
+
+
+def test_a_lost_face_gets_no_line(session, monkeypatch):
+    lost = lambda image: (np.zeros((478, 3), np.float32), -20.0)
+    drawn = edited(session, BLINK, monkeypatch, (landmarker, "mesh", lost))
+    plain = edited(session, BLINK, monkeypatch, NO_LIDS)
+    np.testing.assert_array_equal(drawn, plain)
+
+
+FRAME = np.array([[0.25, 0, 0], [0, 0.25, 0]])  # a crop of 128 of 512 pixels
+
+
+def noisy(shape, seed=0):
+    """Noise that differs along both axes, and whose channels are not alike."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 8, shape) + rng.normal(0, 8, shape[:2])[..., None]
+    noise[1:] += 0.8 * noise[:-1]
+    return noise
+
+
+def test_grain_is_noise_of_the_strength_colour_and_direction_of_the_photo():
+    pixels = (128 + noisy((512, 512, 3))).clip(0, 255).astype(np.uint8)
+    tile = grain.grain_of(pixels, FRAME, 128)
+    fine = pixels - patch.ndimage.gaussian_filter(pixels.astype(float), (2.8, 2.8, 0))
+    shift = lambda a, axis: np.corrcoef(a.ravel(), np.roll(a, 1, axis).ravel())[0, 1]
+    assert tile.std() == pytest.approx(fine.std(), rel=0.15)
+    colours = lambda a: np.corrcoef(a.reshape(-1, 3).T)[0, 1]
+    assert colours(tile) == pytest.approx(colours(fine), abs=0.1)
+    for axis in (0, 1):
+        assert shift(tile, axis) == pytest.approx(shift(fine, axis), abs=0.1)
+    assert abs(tile.mean()) < 1
+
+
+def test_grain_is_of_the_quietest_cheek_and_has_nothing_of_its_wrinkles():
+    pixels = np.full((512, 512, 3), 128.0) + noisy((512, 512, 3))
+    pixels[:, 256:] += 3 * noisy((512, 256, 3), 1)
+    pixels[300:, 120:150] -= 20  # a fold in the quiet cheek, that one piece has
+    tile = grain.grain_of(pixels.clip(0, 255).astype(np.uint8), FRAME, 128)
+    assert tile.std() < 15
+    columns = tile.mean((0, 2))
+    assert np.abs(columns).max() < 5 * columns.std()
+
+
+def test_small_and_cut_off_faces_have_no_grain():
+    pixels = np.zeros((200, 200, 3), np.uint8)
+    assert grain.grain_of(pixels, np.array([[1.0, 0, 0], [0, 1.0, 0]]), 128) is None
+    away = np.array([[0.25, 0, 400.0], [0, 0.25, 400.0]])
+    assert grain.grain_of(pixels, away, 128) is None
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.7])
+def test_the_stretch_of_a_flow_is_that_of_its_jacobian(turn):
+    """Where a picture is drawn out three times, however that is turned."""
+    c, s = np.cos(turn), np.sin(turn)
+    axes = np.array([[c, -s], [s, c]])
+    places = (np.indices((64, 64))[::-1].transpose(1, 2, 0) - 32) / 64
+    flow = lambda times: places @ (axes @ np.diag([1, 1 / times]) @ axes.T - np.eye(2))
+    for times, expected in ((1.0, 0), (1.4, 0), (4.0, 1), (0.3, 0)):
+        np.testing.assert_allclose(patch.stretched(flow(times)), expected, atol=1e-6)
+    half = patch.smoothstep((1 / 1.5 - 1 / 2.2) / (1 / 1.5 - 1 / 3.3))
+    np.testing.assert_allclose(patch.stretched(flow(2.2)), half, atol=1e-6)
+
+
+def test_grain_lies_where_detail_goes(session):
+    """On smooth lids, where their skin is drawn out, and as strong as on the cheek."""
+    result = session.edit(BLINK)
+    fine = result.photo.pixels - patch.ndimage.gaussian_filter(
+        result.photo.pixels.astype(float), (1.5, 1.5, 0)
+    )
+    without = dataclasses.replace(session, finishes=False).edit(BLINK).photo.pixels
+    changed = (result.photo.pixels != without).any(2)
+    assert session.finish.grain is not None and changed.sum() > 300
+    assert 0.2 < fine[changed].std() / session.finish.grain.std() < 5
+
+
+def test_the_environment_says_who_draws(monkeypatch):
+    assert finish.is_drawn() and Editor.load().finishes
+    monkeypatch.setenv("SLIDER_FINISH", "painted")
+    assert not Editor.load().finishes
+    monkeypatch.setenv("SLIDER_FINISH", "closed")
+    with pytest.raises(ValueError, match="choose from drawn, painted"):
+        Editor.load()
