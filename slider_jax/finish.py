@@ -1,8 +1,8 @@
 """What the network leaves undone, drawn over its picture.
 
 Noise where the photo's own detail is painted over or drawn out (grain.py), teeth and
-tongue in mouths that an edit opens (mouth.py), the line of lids that it shuts
-(lids.py).
+tongue in mouths that an edit opens (mouth.py), the line of lids that it shuts and the
+colours of eyes that it opens (eyes.py).
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import os
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from slider_jax import grain, landmarker, lids, mouth, photo
+from slider_jax import eyes, grain, landmarker, mouth, patch, photo
 from slider_jax.face.maps import Vector
 from slider_jax.patch import Frame
 
@@ -45,16 +45,20 @@ class Finish:
         """
         mask = np.zeros(edited.pixels.shape[:2], np.uint8)
         look = functools.cache(lambda: landmarker.on_crop(crop))
-        drawn = []
+        before = self.crop.astype(np.float32)
+        painted, _ = patch.on_moved(before, crop.astype(np.float32) - before, flow)
+
+        def then(drawn):
+            nonlocal edited, mask
+            if drawn:
+                edited, mask = drawn[0], np.maximum(mask, drawn[1])
+
         if self.mouth:
-            drawn.append(self.mouth.fill(edited, crop, flow, vector, share, look))
-            edited = drawn[0][0] if drawn[0] else edited
-        shuts = lids.close(self.worn, vector) and self.eyes and look() is not None
-        for eye in self.eyes if shuts else ():
-            drawn.append(eye.shut(edited, look(), self.flipped, share))
-            edited = drawn[-1][0] if drawn[-1] else edited
-        for _, more in filter(None, drawn):
-            mask = np.maximum(mask, more)
+            then(self.mouth.fill(edited, vector, painted, share, look))
+        if eyes.change(self.worn, vector) and self.eyes and look() is not None:
+            for eye in self.eyes:
+                then(eye.open(edited, look(), painted, self.flipped, share))
+                then(eye.shut(edited, look(), self.flipped, share))
         return edited, mask
 
     @functools.cached_property
@@ -71,10 +75,10 @@ class Finish:
         )
 
     @functools.cached_property
-    def eyes(self) -> tuple[lids.Eye, ...]:
+    def eyes(self) -> tuple[eyes.Eye, ...]:
         if self._points is None:
             return ()
-        return lids.find(self._pixels, self.frame, len(self.crop), self._points)
+        return eyes.find(self._pixels, self.frame, len(self.crop), self._points)
 
     @functools.cached_property
     def _points(self):

@@ -37,6 +37,7 @@ FARTHEST = 0.035  # below where it is found, the lower lip; and half as far as i
 SOFT = 0.002  # the lips' edge
 SHADE, SHADED = 0.3, 0.04  # how much they darken what is behind, and how far
 LIGHT = 0.4, 1.6  # of what was painted, to that of the head
+CAST = 0.6  # the power of its colour
 COLOURFUL = 0.2  # (most - least) / mean of a face's channels: less makes mouths grey
 NEARNESS = 1 / 1000  # of the camera: a metre away
 TURNED = 35.0  # degrees of yaw: further round, lips are found where they are not
@@ -65,16 +66,15 @@ class Mouth:
     def fill(
         self,
         edited: photo.Photo,
-        crop: UInt8[np.ndarray, "size size 3"],
-        flow: Float[np.ndarray, "size size 2"],
         vector: Vector,
+        painted: Float[np.ndarray, "size size 3"],
         share: float,
         look: Callable[[], Points | None],
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the mouth filled, and where; None if no lips part.
 
-        `crop` is the edited face, which shall wear the vector; `flow` says where its
-        pixels were, and `look` finds points on it, where a net sees any.
+        The face shall wear the vector. `painted` says what, on the crop, in levels, and
+        `look` finds points on that, where a net sees any.
         """
         before, after = _lips_of(self.worn), _lips_of(vector)
         if _parted(after) <= _parted(before):
@@ -99,16 +99,17 @@ class Mouth:
         shade = 1 - SHADE * (1 - smoothstep(depth / SHADED))
         through = ndimage.gaussian_filter(through, SOFT * SIZE / SIDE)[..., None]
         pixels = photo.looked_at(edited.pixels, self.flipped)
-        painted = patch.cut(pixels, self.window, SIZE)
+        before = patch.cut(pixels, self.window, SIZE)
         drawn = 127.5 * (np.asarray(picture) + 1) * shade[..., None]
         grey = drawn.mean(2, keepdims=True)
         drawn = grey + self._colour() * (drawn - grey)
-        light = (painted * through).sum() / (drawn * through).sum()
-        drawn = (drawn * light.clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
-        share = share * self._free(crop, flow)
+        light = (before * through).sum((0, 1)) / (drawn * through).sum((0, 1))
+        cast = (light / light.mean()) ** (CAST * self._colour())
+        drawn = (drawn * cast * light.mean().clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
+        share = share * self._free(painted)
         still = np.zeros((SIZE, SIZE, 2), np.float32)
         return photo.paste(
-            *(edited, self.window, painted, drawn, share * through, still),
+            *(edited, self.window, before, drawn, share * through, still),
             self.flipped,
         )
 
@@ -124,17 +125,14 @@ class Mouth:
         before, after = jax.device_get(_see(self.head, np.float32([before, after])))
         return SIDE * (after - before)
 
-    def _free(self, crop, flow):
+    def _free(self, painted):
         """1 but where the photo's own teeth have moved along: those stay."""
         low, high = OWN
         own = smoothstep((gap(self.lips) - low) / (high - low))
         if not own:
             return 1.0
-        before, after = (x.astype(np.float32) for x in (self.crop, crop))
-        over = patch.painted_over(patch.on_moved(before, after - before, flow)[0])
-        places = (np.arange(SIZE) + 0.5) / SIZE - 0.5
-        x, y = (len(crop) * (SIDE * places + m) - 0.5 for m in self.middle)
-        return 1 - own * (1 - patch.look(over, *np.meshgrid(x, y)))
+        over = patch.part(patch.painted_over(painted), self.middle, SIDE, SIZE)
+        return 1 - own * (1 - over)
 
     def _draw(self, vector):
         scene, vector = inside.load_inside(), jnp.asarray(vector, jnp.float32)

@@ -42,11 +42,11 @@ LAYERS = (
     ),  # world
     (
         "edit",
+        "eyes",
         "film",
         "finish",
         "grain",
         "jobs",
-        "lids",
         "model_file",
         "mouth",
         "onnx_graph",

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slider_jax import finish, grain, landmarker, lids, model_file, patch, photo
+from slider_jax import eyes, finish, grain, landmarker, model_file, patch, photo
 from slider_jax.edit import Editor
 from slider_jax.face import requests
+from slider_jax.face.landmarks import LIDS
 from slider_jax.measures import landmarks
 from slider_jax.painter import make_painter
 
@@ -35,14 +36,14 @@ def edited(session, asked, monkeypatch, *without):
         return dataclasses.replace(session).edit(asked).photo.pixels.astype(int)
 
 
-NO_LIDS = (lids, "close", lambda worn, wanted: False)
+NO_EYES = (eyes, "change", lambda worn, wanted: False)
 NO_GRAIN = (grain, "grain_of", lambda pixels, frame, size: None)
 
 
 @pytest.mark.parametrize("asked, eyes", [(BLINK, 2), (WINK, 1)])
 def test_shut_lids_meet_in_a_dark_line(session, monkeypatch, asked, eyes):
     drawn = edited(session, asked, monkeypatch)
-    plain = edited(session, asked, monkeypatch, NO_LIDS)
+    plain = edited(session, asked, monkeypatch, NO_EYES)
     assert (drawn <= plain).all()
     rows, columns = np.nonzero((drawn != plain).any(2))
     points = session.measured.face.landmarks
@@ -57,11 +58,11 @@ def test_shut_lids_meet_in_a_dark_line(session, monkeypatch, asked, eyes):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"jawOpen": 0.8}, {"eyeWide": 0.8}, {"eyeBlink": 0.2}]
+    "asked", [{"jawOpen": 0.8}, {"browInnerUp": 0.8}, {"eyeBlink": 0.2}]
 )
-def test_eyes_that_stay_open_get_no_line(session, monkeypatch, asked):
+def test_eyes_that_stay_as_they_are_are_left_alone(session, monkeypatch, asked):
     drawn = edited(session, asked, monkeypatch)
-    np.testing.assert_array_equal(drawn, edited(session, asked, monkeypatch, NO_LIDS))
+    np.testing.assert_array_equal(drawn, edited(session, asked, monkeypatch, NO_EYES))
 
 
 def test_eyes_that_were_shut_get_no_line(editor, session):
@@ -70,6 +71,54 @@ def test_eyes_that_were_shut_get_no_line(editor, session):
     points = landmarker.on_crop(again.crop)
     for eye in again.finish.eyes:
         assert eye.shut(again.photo, points, again.flipped, 1.0) is None
+
+
+def wider(session):
+    """Its points, with the upper lids raised."""
+    points = landmarker.on_crop(session.crop)
+    for upper, _ in LIDS:
+        points[list(upper), 1] -= 0.015
+    return points
+
+
+def eye_of(session, pixels, eye):
+    """Colours between its lids."""
+    seen = photo.looked_at(pixels, session.flipped)
+    seen = patch.cut(np.ascontiguousarray(seen), eye.window, eyes.SIZE)
+    points = landmarker.on_crop(session.crop)
+    return seen[eyes._between(points, eye.which, eye.middle) == 1].astype(float)
+
+
+@pytest.mark.parametrize("strange", [(0, 60, 0), (60, 0, 40)])
+def test_eyes_that_open_get_the_colours_that_they_had(session, strange):
+    """Where something was painted, and brightness stays that of the paint."""
+    strange = np.array(strange) - np.mean(strange)
+    tinted = (session.photo.pixels + strange).clip(0, 255).astype(np.uint8)
+    edited = session.photo.replace(pixels=tinted)
+    painted = np.full(session.crop.shape, 30, np.float32)
+    colour = lambda seen: seen - seen.mean(1, keepdims=True)
+    for eye in session.finish.eyes:
+        how = edited, wider(session), painted, session.flipped, 1.0
+        result, mask = eye.open(*how)
+        true, false, ours = (
+            eye_of(session, pixels, eye)
+            for pixels in (session.photo.pixels, tinted, result.pixels)
+        )
+        error = [np.abs(colour(seen) - colour(true)).mean() for seen in (ours, false)]
+        assert error[0] < 0.25 * error[1]
+        assert np.abs(ours.mean(1) - false.mean(1)).mean() < 2
+        outside = mask == 0
+        np.testing.assert_array_equal(result.pixels[outside], tinted[outside])
+
+
+def test_eyes_keep_what_was_not_painted_and_what_was_as_wide_before(session):
+    nothing = np.zeros(session.crop.shape, np.float32)
+    as_before = landmarker.on_crop(session.crop)
+    for eye in session.finish.eyes:
+        how = session.flipped, 1.0
+        result, _ = eye.open(session.photo, wider(session), nothing, *how)
+        np.testing.assert_array_equal(result.pixels, session.photo.pixels)
+        assert eye.open(session.photo, as_before, nothing + 30, *how) is None
 
 
 def test_the_line_comes_in_gently(session):
@@ -113,7 +162,7 @@ def test_nothing_changes_outside_of_the_mask_and_the_record_says_who_drew(sessio
 def test_a_lost_face_gets_no_line(session, monkeypatch):
     lost = lambda image: (np.zeros((478, 3), np.float32), -20.0)
     drawn = edited(session, BLINK, monkeypatch, (landmarker, "mesh", lost))
-    plain = edited(session, BLINK, monkeypatch, NO_LIDS)
+    plain = edited(session, BLINK, monkeypatch, NO_EYES)
     np.testing.assert_array_equal(drawn, plain)
 
 

@@ -134,9 +134,11 @@ def test_the_lips_part_as_the_slider_goes(session):
 @pytest.mark.parametrize("slider", ["eyeBlink", "mouthClose", "jawLeft"])
 def test_what_opens_no_mouth_is_not_filled(session, slider):
     edit = session.edit({slider: 0.8})
-    still, look = np.zeros((*edit.crop.shape[:2], 2), np.float32), lambda: None
-    how = edit.photo, edit.crop, still, edit.requested, 1.0
-    assert session.finish.mouth.fill(*how, look) is None
+    nothing = np.zeros(edit.crop.shape, np.float32)
+    crop = edit.crop[:, ::-1] if session.flipped else edit.crop
+    look = lambda: landmarker.on_crop(np.ascontiguousarray(crop))
+    how = edit.photo, edit.requested, nothing, 1.0, look
+    assert session.finish.mouth.fill(*how) is None
 
 
 def test_no_step_of_the_slider_jumps(session):
@@ -168,11 +170,10 @@ def test_teeth_of_the_photo_stay(session):
     lips = session.finish.mouth.lips.copy()
     lips[mouth.LOWER, 1] += 0.06
     opened = dataclasses.replace(session.finish.mouth, lips=lips)
-    still = np.zeros((*session.crop.shape[:2], 2), np.float32)
-    assert opened._free(session.crop, still).max() == 0
-    other = 255 - session.crop
-    assert opened._free(other, still).mean() > 0.9
-    assert session.finish.mouth._free(session.crop, still) == 1
+    nothing = np.zeros(session.crop.shape, np.float32)
+    assert opened._free(nothing).max() == 0
+    assert opened._free(nothing + 100).mean() > 0.9
+    assert session.finish.mouth._free(nothing) == 1
 
 
 def test_no_mouth_is_found_in_nothing_nor_on_faces_turned_far(session):

@@ -1,8 +1,9 @@
-"""Where lids meet there is a dark line, the roots of their lashes.
+"""Eyes that an edit shuts or opens, where a small network falls short.
 
-It is thinner than what a small network paints. So where the landmark net sees that an
-edit shuts an eye, the line is drawn where it sees the lower lid, as dark as the eye was
-where it was darkest.
+Where lids meet there is a dark line, the roots of their lashes, thinner than what it
+paints: it is drawn where the landmark net sees the lower lid, as dark as the eye was
+where it was darkest. And of irises that come to light it does not know the colours:
+what it paints between the lids gets those that the eye has where it is as bright.
 
 Points are in sides of the aligned crop.
 """
@@ -21,7 +22,7 @@ from slider_jax.patch import Frame, smoothstep
 
 SIZE, SIDE = 128, 0.2  # of the window about an eye: in its pixels, in the crop
 MIDDLE = slice(3, 6)  # of a lid's points: how far apart lids are is seen there
-TOWARDS = 0.5  # millimetres that lids of the head near each other: less shuts no eye
+AT_LEAST = 0.5  # millimetres that lids of the head move: less does nothing to an eye
 NEARER = 0.004, 0.02  # the line begins to show, and does
 APART = 0.018, 0.006  # the same
 # Of one shut eye the landmark net believes that it is as open as the other, by so much.
@@ -32,6 +33,10 @@ TAPER = np.array([0.5, 0.8, 1, 1, 1, 1, 0.9, 0.6, 0.2])  # outer corner to inner
 STRENGTH = 0.8
 SOFT = 0.001
 DARKEST = 0.04  # of the eye, whose mean is the colour of lashes
+WIDER = 0.0, 0.008  # further apart: the photo's colours begin to be taken, and are
+PAINTED = 4, 16  # levels of 255: the same
+SHADES = 6  # from dark to bright, of which colours are known
+ENOUGH = 100  # pixels of the window, to know them
 
 Points = Float[np.ndarray, "478 2"]
 
@@ -39,13 +44,45 @@ Points = Float[np.ndarray, "478 2"]
 @dataclasses.dataclass(frozen=True, eq=False)
 class Eye:
     """Of an open photo: how far its lids are apart; a `window` of picture pixels, and
-    its `middle`; and the colour of its lashes, in levels of 255."""
+    its `middle`; the colour of its lashes; brightness and colour of its shades, from
+    the darkest, in levels of 255 (None of an eye that is almost shut)."""
 
     which: int  # of LIDS
     apart: float
     window: Frame
     middle: Float[np.ndarray, "2"]
     lashes: Float[np.ndarray, "3"]
+    shades: tuple[Float[np.ndarray, "s"], Float[np.ndarray, "s 3"]] | None
+
+    def open(
+        self,
+        edited: photo.Photo,
+        points: Points,
+        painted: Float[np.ndarray, "size size 3"],
+        flipped: bool,
+        share: float,
+    ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
+        """The edited photo with the eye's own colours, and where; None if it is as wide
+        as before. `painted` says what, on the crop, in levels."""
+        none, whole = WIDER
+        wider = apart(points, self.which) - self.apart
+        share = share * smoothstep((wider - none) / (whole - none))
+        if not share or self.shades is None:
+            return None
+        before = patch.cut(photo.looked_at(edited.pixels, flipped), self.window, SIZE)
+        light = before.mean(2, dtype=np.float32)
+        lights, colours = self.shades
+        seen = [np.interp(light, lights, colour) for colour in colours.T]
+        after = (light[..., None] + np.stack(seen, 2)).clip(0, 255) / 127.5 - 1
+        low, high = PAINTED
+        much = smoothstep((np.abs(painted).max(2, keepdims=True) - low) / (high - low))
+        much = patch.part(much, self.middle, SIDE, SIZE)
+        mask = share * much * _between(points, self.which, self.middle)[..., None]
+        still = np.zeros((SIZE, SIZE, 2), np.float32)
+        return photo.paste(
+            *(edited, self.window, before, after.astype(np.float32)),
+            *(mask, still, flipped),
+        )
 
     def shut(
         self, edited: photo.Photo, points: Points, flipped: bool, share: float
@@ -70,9 +107,10 @@ class Eye:
         return photo.paste(edited, self.window, before, after, mask, still, flipped)
 
 
-def close(worn: Vector, wanted: Vector) -> bool:
-    """Whether lids of the head near each other."""
-    return bool((_apart_of_head(worn) - _apart_of_head(wanted) > TOWARDS).any())
+def change(worn: Vector, wanted: Vector) -> bool:
+    """Whether lids of the head part, or near each other."""
+    moved = _apart_of_head(worn) - _apart_of_head(wanted)
+    return bool((np.abs(moved) > AT_LEAST).any())
 
 
 def find(
@@ -87,11 +125,28 @@ def _find(pixels, frame, size, points, which):
     middle = points[list(sum(LIDS[which], ()))].mean(0)
     window = frame * (SIZE / (SIDE * size))
     window[:, 2] += SIZE * (0.5 - middle / SIDE)
+    seen = patch.cut(pixels, window, SIZE).astype(np.float32)
     y, x = SIZE // 4, SIZE // 6
-    seen = patch.cut(pixels, window, SIZE)[y:-y, x:-x].reshape(-1, 3).astype(np.float32)
-    order = np.argsort(seen.sum(1), kind="stable")
-    lashes = seen[order[: int(DARKEST * len(order))]].mean(0)
-    return Eye(which, apart(points, which), window, middle, lashes)
+    near = _by_light(seen[y:-y, x:-x].reshape(-1, 3))
+    lashes = near[: int(DARKEST * len(near))].mean(0)
+    eye = _by_light(seen[_between(points, which, middle) == 1])
+    shades = None
+    if len(eye) > ENOUGH:
+        means = np.stack([shade.mean(0) for shade in np.array_split(eye, SHADES)])
+        light = means.mean(1)
+        shades = light, means - light[:, None]
+    return Eye(which, apart(points, which), window, middle, lashes, shades)
+
+
+def _by_light(colours):
+    return colours[np.argsort(colours.sum(1), kind="stable")]
+
+
+def _between(points, which, middle):
+    """How much of each pixel of the window lies between the lids."""
+    upper, lower = (points[list(lid)] for lid in LIDS[which])
+    around = np.concatenate([upper, lower[-2:0:-1]])
+    return outline.cover(SIZE * ((around - middle) / SIDE + 0.5), SIZE)
 
 
 def apart(points: Points, which: int) -> float:
