@@ -1,0 +1,112 @@
+"""Draws finish.jpg, and says what drawing over the network's picture is worth.
+
+python docs/finish.py [MODEL]
+
+Renders of people whom no training sees open their mouths and shut their eyes, and each
+picture is compared with the truth within windows about mouth and eyes: as the model
+alone paints it, and with teeth, tongue, the lines of lids, and noise drawn (finish.py).
+LPIPS (fetched once) is how alike two pictures look, SSIM how alike they are pixel by
+pixel; ± is the standard error over people.
+"""
+
+import argparse
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+
+from slider_jax import mouth, patch, photo, strips
+from slider_jax.batch import to_float
+from slider_jax.edit import Editor
+from slider_jax.face.maps import load_maps
+from slider_jax.face.sessions import Renderer
+from slider_jax.face.sliders import vector
+from slider_jax.judges import perceptual
+from slider_jax.measures.pixels import ssim
+
+# Every sixth is for testing; those before were looked at when all that was written.
+PEOPLE = range(149, 293, 6)
+SHOWN = 149, 185, 239
+SMILE = {"mouthSmileLeft": 0.6, "mouthSmileRight": 0.6}
+WINK, OTHER = {"eyeBlinkLeft": 1.0}, {"eyeBlinkRight": 1.0}
+ASKED = {
+    "mouths": ({"jawOpen": 0.8}, {"jawOpen": 0.4}, {"jawOpen": 0.5, **SMILE}),
+    "eyes": (WINK | OTHER, WINK, OTHER),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Asking(Renderer):
+    components: np.ndarray | None = None
+
+    def draw_expression(self, rng, alone, worn=None):
+        return self.components, np.zeros(10), "mixed"
+
+
+def cases(editor, person, requests):
+    """A session at rest, and what it is asked with the truth, for each request."""
+    for asked in requests:
+        components = load_maps(30).components_of @ vector(asked)
+        renderer = Asking(384, 36, components=components.clip(-1, 1))
+        rest, truth = (row["image"] for row in renderer.rows(person, 0, 2))
+        session = editor.open(rest)
+        known = dataclasses.replace(session.measured, expression=np.zeros(30))
+        session = dataclasses.replace(session, measured=known)
+        yield session, renderer.components, truth
+
+
+def windows(session, what, pixels):
+    seen = np.ascontiguousarray(photo.looked_at(pixels, session.flipped))
+    finish = session.finish
+    parts = finish.eyes if what == "eyes" else [finish.mouth]
+    return np.stack([patch.cut(seen, part.window, mouth.SIZE) for part in parts])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", nargs="?")
+    parser.add_argument("--out", default="docs/finish.jpg")
+    options = parser.parse_args()
+    try:
+        editor = Editor.load(options.model)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    alike = {"LPIPS": perceptual.lpips(), "SSIM": ssim}
+    cells = []
+    for what, requests in ASKED.items():
+        found = {name: [] for name in alike}
+        for person in PEOPLE:
+            rows = [], [], []
+            for session, asked, truth in cases(editor, person, requests):
+                if session.finish.mouth is None:
+                    continue
+                plain = dataclasses.replace(session, finishes=False)
+                edits = [s.edit(asked).photo.pixels for s in (plain, session)]
+                if person in SHOWN and not rows[0]:
+                    faces = session.photo.pixels, *edits, truth
+                    cells += [strips.look(session, face, 160) for face in faces]
+                for row, pixels in zip(rows, (*edits, truth), strict=True):
+                    row.append(windows(session, what, pixels))
+            if not rows[0]:
+                print(f"person {person} is turned too far")
+                continue
+            *edits, truth = (to_float(jnp.asarray(np.concatenate(r))) for r in rows)
+            for name, measure in alike.items():
+                found[name].append([np.mean(measure(x, truth)) for x in edits])
+        print(f"{what}: {len(found['SSIM'])} people, {len(requests)} requests each")
+        for name, values in found.items():
+            values = np.array(values)
+            error = values.std(0) / np.sqrt(len(values))
+            painted, drawn = (
+                f"{m:.3f} ± {e:.3f}" for m, e in zip(values.mean(0), error, strict=True)
+            )
+            fewer = (values[:, 1] < values[:, 0]).mean()
+            print(f"{name}: painted {painted}, drawn {drawn}; less in {fewer:.0%}")
+    columns = ["photo", "painted", "drawn", "truth"]
+    names = [f"render {person}" for _ in ASKED for person in SHOWN]
+    sheet = strips.sheet(cells, columns, names, across=editor.model.id)
+    photo.save(sheet, options.out, quality=80)
+
+
+if __name__ == "__main__":
+    main()
