@@ -30,10 +30,10 @@ LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_FROM = len(LIPS)
 LIPS += (324, 318, 402, 317, 14, 87, 178, 88, 95)
 UPPER, LOWER = LIPS.index(13), LIPS.index(14)
-FURTHER = 0.003, 0.02  # apart: the head's mouth begins to show, and is whole
+FURTHER = 0.002, 0.01  # apart: the head's mouth begins to show, and is whole
 OWN = 0.028, 0.045  # apart in the photo: its own teeth begin to stay, and do
 SCALE = 0.8, 1.25  # of mouths, to that of the head
-FARTHEST = 0.035  # below where it is found, the lower lip; and half as far as it went
+FARTHEST = 0.035  # below where it is found, the lower lip; and as far as it went
 SOFT = 0.002  # the lips' edge
 SHADE, SHADED = 0.3, 0.04  # how much they darken what is behind, and how far
 LIGHT = 0.4, 1.6  # of what was painted, to that of the head
@@ -90,7 +90,7 @@ class Mouth:
         if not share:
             return None
         # Where teeth are painted onto the lower lip, they are taken for lip.
-        farthest = min(FARTHEST, further / 2)
+        farthest = min(FARTHEST, further)
         lips[LOWER_FROM:, 1] += (goal - lips)[LOWER_FROM:, 1].clip(0, farthest)
         through = outline.cover(SIZE * ((lips - self.middle) / SIDE + 0.5), SIZE)
         if not through.any():
