@@ -22,19 +22,23 @@ from slider_jax.patch import Frame, smoothstep
 
 SIZE, SIDE = 128, 0.2  # of the window about an eye: in its pixels, in the crop
 MIDDLE = slice(3, 6)  # of a lid's points: how far apart lids are is seen there
-AT_LEAST = 0.5  # millimetres that lids of the head move: less does nothing to an eye
-NEARER = 0.004, 0.02  # the line begins to show, and does
-APART = 0.018, 0.006  # the same
 # Of one shut eye the landmark net believes that it is as open as the other, by so much.
 LIKE_THE_OTHER = 0.8
+# Where what is drawn begins to show, and does: by millimetres that the head's lids
+# move, degrees of yaw (further round, lids are found where they are not), how much
+# nearer lids are, or wider apart, how little apart, and levels that are painted.
+MOVED = 0.3, 1.0
+TURNED = 35.0, 25.0
+NEARER = 0.004, 0.02
+WIDER = 0.0, 0.008
+APART = 0.018, 0.006
+PAINTED = 4, 16
 LOWER = 0.75  # the line's place, from the upper lid to the lower as they are seen
 WIDTH = 0.0045
 TAPER = np.array([0.5, 0.8, 1, 1, 1, 1, 0.9, 0.6, 0.2])  # outer corner to inner
 STRENGTH = 0.8
 SOFT = 0.001
 DARKEST = 0.04  # of the eye, whose mean is the colour of lashes
-WIDER = 0.0, 0.008  # further apart: the photo's colours begin to be taken, and are
-PAINTED = 4, 16  # levels of 255: the same
 SHADES = 6  # from dark to bright, of which colours are known
 ENOUGH = 100  # pixels of the window, to know them
 
@@ -64,34 +68,25 @@ class Eye:
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the eye's own colours, and where; None if it is as wide
         as before. `painted` says what, on the crop, in levels."""
-        none, whole = WIDER
-        wider = apart(points, self.which) - self.apart
-        share = share * smoothstep((wider - none) / (whole - none))
+        share = share * _ramp(apart(points, self.which) - self.apart, WIDER)
         if not share or self.shades is None:
             return None
         before = patch.cut(photo.looked_at(edited.pixels, flipped), self.window, SIZE)
         light = before.mean(2, dtype=np.float32)
         lights, colours = self.shades
         seen = [np.interp(light, lights, colour) for colour in colours.T]
-        after = (light[..., None] + np.stack(seen, 2)).clip(0, 255) / 127.5 - 1
-        low, high = PAINTED
-        much = smoothstep((np.abs(painted).max(2, keepdims=True) - low) / (high - low))
+        after = (light[..., None] + np.stack(seen, 2)).clip(0, 255)
+        much = _ramp(np.abs(painted).max(2, keepdims=True), PAINTED)
         much = patch.part(much, self.middle, SIDE, SIZE)
-        mask = share * much * _between(points, self.which, self.middle)[..., None]
-        still = np.zeros((SIZE, SIZE, 2), np.float32)
-        return photo.paste(
-            *(edited, self.window, before, after.astype(np.float32)),
-            *(mask, still, flipped),
-        )
+        between = _between(points, self.which, self.middle)[..., None]
+        return self._paste(edited, before, after, share * much * between, flipped)
 
     def shut(
         self, edited: photo.Photo, points: Points, flipped: bool, share: float
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the line, and where; None if the eye is not shut."""
-        here, other = apart(points, self.which), apart(points, 1 - self.which)
-        here -= LIKE_THE_OTHER * max(0.0, other - here)
-        for value, (none, whole) in ((self.apart - here, NEARER), (here, APART)):
-            share = share * smoothstep((value - none) / (whole - none))
+        here = apart(points, self.which)
+        share = share * _ramp(self.apart - here, NEARER) * _ramp(here, APART)
         if not share:
             return None
         upper, lower = (points[list(lid)] for lid in LIDS[self.which])
@@ -101,16 +96,19 @@ class Eye:
         line = outline.cover(SIZE * ((around - self.middle) / SIDE + 0.5), SIZE)
         line = ndimage.gaussian_filter(line, SOFT * SIZE / SIDE)[..., None]
         before = patch.cut(photo.looked_at(edited.pixels, flipped), self.window, SIZE)
-        after = np.minimum(before, self.lashes).astype(np.float32) / 127.5 - 1
+        after = np.minimum(before, self.lashes)
+        return self._paste(edited, before, after, share * STRENGTH * line, flipped)
+
+    def _paste(self, edited, before, after, mask, flipped):
         still = np.zeros((SIZE, SIZE, 2), np.float32)
-        mask = share * STRENGTH * line
+        after = (after / 127.5 - 1).astype(np.float32)
         return photo.paste(edited, self.window, before, after, mask, still, flipped)
 
 
-def change(worn: Vector, wanted: Vector) -> bool:
-    """Whether lids of the head part, or near each other."""
-    moved = _apart_of_head(worn) - _apart_of_head(wanted)
-    return bool((np.abs(moved) > AT_LEAST).any())
+def change(worn: Vector, wanted: Vector, yaw: float) -> Float[np.ndarray, "2"]:
+    """How much is to be drawn on either eye: nothing where the head's lids rest."""
+    moved = np.abs(_apart_of_head(worn) - _apart_of_head(wanted))
+    return _ramp(moved, MOVED) * _ramp(abs(yaw), TURNED)
 
 
 def find(
@@ -151,8 +149,16 @@ def _between(points, which, middle):
 
 def apart(points: Points, which: int) -> float:
     """How far the lower lid is below the upper."""
-    upper, lower = (points[list(lid[MIDDLE]), 1].mean() for lid in LIDS[which])
-    return float(lower - upper)
+    here, other = (
+        np.subtract(*(points[list(lid[MIDDLE]), 1].mean() for lid in lids[::-1]))
+        for lids in (LIDS[which], LIDS[1 - which])
+    )
+    return float(here - LIKE_THE_OTHER * max(0.0, other - here))
+
+
+def _ramp(value, ends):
+    none, whole = ends
+    return smoothstep((value - none) / (whole - none))
 
 
 def _apart_of_head(vector):

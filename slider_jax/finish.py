@@ -44,26 +44,32 @@ class Finish:
         It wears the vector, and its pixels were that `flow` away.
         """
         mask = np.zeros(edited.pixels.shape[:2], np.uint8)
-        look = functools.cache(lambda: landmarker.on_crop(crop))
         before = self.crop.astype(np.float32)
         painted, _ = patch.on_moved(before, crop.astype(np.float32) - before, flow)
-
-        def then(drawn):
-            nonlocal edited, mask
+        for draw in self._parts(crop, painted, vector, share):
+            drawn = draw(edited)
             if drawn:
                 edited, mask = drawn[0], np.maximum(mask, drawn[1])
-
-        if self.mouth:
-            then(self.mouth.fill(edited, vector, painted, share, look))
-        if eyes.change(self.worn, vector) and self.eyes and look() is not None:
-            for eye in self.eyes:
-                then(eye.open(edited, look(), painted, self.flipped, share))
-                then(eye.shut(edited, look(), self.flipped, share))
         return edited, mask
+
+    def _parts(self, crop, painted, vector, share):
+        look = functools.cache(lambda: landmarker.on_crop(crop))
+        if self.mouth:
+            how = dict(vector=vector, painted=painted, share=share, look=look)
+            yield functools.partial(self.mouth.fill, **how)
+        shares = share * eyes.change(self.worn, vector, self.face.pose[0])
+        if not shares.any() or not self.eyes or look() is None:
+            return
+        for eye, share in zip(self.eyes, shares.tolist(), strict=True):
+            how = dict(points=look(), flipped=self.flipped, share=share)
+            yield functools.partial(eye.open, painted=painted, **how)
+            yield functools.partial(eye.shut, **how)
 
     @functools.cached_property
     def grain(self) -> Float[np.ndarray, "n n 3"] | None:
-        return grain.grain_of(self._pixels, self.frame, len(self.crop))
+        if self._points is None:
+            return None
+        return grain.grain_of(self._pixels, self.frame, len(self.crop), self._points)
 
     @functools.cached_property
     def mouth(self) -> mouth.Mouth | None:

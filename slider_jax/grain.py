@@ -5,8 +5,6 @@ its strength and colour at every wavelength, but with its phases drawn by lot: s
 mole or wrinkle is left of it (random phase noise: Galerne, Gousseau and Morel, 2011).
 """
 
-import itertools
-
 import numpy as np
 from jaxtyping import Float, UInt8
 from scipy import ndimage
@@ -14,24 +12,35 @@ from scipy import ndimage
 from slider_jax import patch
 from slider_jax.patch import Frame
 
-# Where cheeks are looked at, and how far around, in sides of the aligned crop.
-CHEEKS = tuple(itertools.product((0.30, 0.35, 0.65, 0.70), (0.58, 0.62, 0.66)))
-RADIUS = 0.05
+# Of the landmark net's points, on the right cheek and the left.
+CHEEKS = ((50, 205, 187), (280, 425, 411))
+NOSE = 4
+NEAR = 0.6  # of how far from the nose the other cheek seems: less is turned away
+RADIUS = 0.05  # of a piece, in sides of the aligned crop
 FINER = 0.7  # than this many pixels of the crop
-NEAR = 0.8  # pixels of the crop to one of the picture: with more, nothing is finer
+COARSE = 0.8  # pixels of the crop to one of the picture: with more, nothing is finer
 MOST = 128  # pixels across the piece
 AT_LEAST = 8
 
 
 def grain_of(
-    pixels: UInt8[np.ndarray, "h w 3"], frame: Frame, size: int
+    pixels: UInt8[np.ndarray, "h w 3"],
+    frame: Frame,
+    size: int,
+    points: Float[np.ndarray, "478 2"],
 ) -> Float[np.ndarray, "n n 3"] | None:
-    """A tile to repeat, in levels of 255; None of faces too small to have any."""
+    """A tile to repeat, in levels of 255; None of faces too small to have any.
+
+    `points` are in sides of the crop, `size` pixels wide, to which the frame takes.
+    """
     scale = patch.magnification(frame)
     side = min(MOST, int(2 * RADIUS * size / scale))
-    if scale > NEAR or side < AT_LEAST:
+    if scale > COARSE or side < AT_LEAST:
         return None
-    places = patch.move(patch.inverse(frame), size * np.array(CHEEKS))
+    cheeks = [points[list(cheek)] for cheek in CHEEKS]
+    away = [np.abs(cheek[:, 0] - points[NOSE, 0]).mean() for cheek in cheeks]
+    seen = [c for c, far in zip(cheeks, away, strict=True) if far > NEAR * max(away)]
+    places = patch.move(patch.inverse(frame), size * np.concatenate(seen))
     pieces = [_piece(pixels, place, side, FINER / scale) for place in places]
     pieces = [piece for piece in pieces if piece is not None]
     return _scattered(min(pieces, key=np.std)) if pieces else None

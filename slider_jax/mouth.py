@@ -74,7 +74,8 @@ class Mouth:
         """The edited photo with the mouth filled, and where; None if no lips part.
 
         The face shall wear the vector. `painted` says what, on the crop, in levels, and
-        `look` finds points on that, where a net sees any.
+        `look` finds points on the
+        edited crop, where a net sees any.
         """
         before, after = _lips_of(self.worn), _lips_of(vector)
         if _parted(after) <= _parted(before):
@@ -99,17 +100,18 @@ class Mouth:
         shade = 1 - SHADE * (1 - smoothstep(depth / SHADED))
         through = ndimage.gaussian_filter(through, SOFT * SIZE / SIDE)[..., None]
         pixels = photo.looked_at(edited.pixels, self.flipped)
-        before = patch.cut(pixels, self.window, SIZE)
+        beneath = patch.cut(pixels, self.window, SIZE)
         drawn = 127.5 * (np.asarray(picture) + 1) * shade[..., None]
         grey = drawn.mean(2, keepdims=True)
         drawn = grey + self._colour() * (drawn - grey)
-        light = (before * through).sum((0, 1)) / (drawn * through).sum((0, 1))
+        sums = [(x * through).sum((0, 1)) for x in (beneath, drawn)]
+        light = np.maximum(sums[0], 1) / np.maximum(sums[1], 1)  # black has no colour
         cast = (light / light.mean()) ** (CAST * self._colour())
         drawn = (drawn * cast * light.mean().clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
         share = share * self._free(painted)
         still = np.zeros((SIZE, SIZE, 2), np.float32)
         return photo.paste(
-            *(edited, self.window, before, drawn, share * through, still),
+            *(edited, self.window, beneath, drawn, share * through, still),
             self.flipped,
         )
 

@@ -265,7 +265,7 @@ def paster(height: int, width: int, frame: Frame, size: int) -> Paster:
     return _paster(height, width, np.asarray(frame, np.float64).tobytes(), size)
 
 
-@functools.lru_cache(maxsize=16)  # of a few faces, their mouths and eyes
+@functools.lru_cache(maxsize=32)  # of eight faces, their mouths and eyes
 def _paster(height, width, frame, size):
     frame = np.frombuffer(frame).reshape(2, 3)
     corners = move(inverse(frame), size * np.array([[0, 0], [1, 0], [0, 1], [1, 1]]))

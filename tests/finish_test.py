@@ -5,12 +5,12 @@ import pathlib
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from slider_jax import eyes, finish, grain, landmarker, model_file, patch, photo
 from slider_jax.edit import Editor
 from slider_jax.face import requests
 from slider_jax.face.landmarks import LIDS
+from slider_jax.face.maps import load_maps
 from slider_jax.measures import landmarks
 from slider_jax.painter import make_painter
 
@@ -28,6 +28,11 @@ def session(editor):
     return editor.open(OPEN)
 
 
+def vector(asked):
+    """Components of a face at rest that is asked for one thing."""
+    return requests.target(load_maps(30), np.zeros(30), asked, mode="set", region="all")
+
+
 def edited(session, asked, monkeypatch, *without):
     """Pixels where some of what is drawn is not."""
     with monkeypatch.context() as patched:
@@ -36,8 +41,7 @@ def edited(session, asked, monkeypatch, *without):
         return dataclasses.replace(session).edit(asked).photo.pixels.astype(int)
 
 
-NO_EYES = (eyes, "change", lambda worn, wanted: False)
-NO_GRAIN = (grain, "grain_of", lambda pixels, frame, size: None)
+NO_EYES = (eyes, "change", lambda *_: np.zeros(2))
 
 
 @pytest.mark.parametrize("asked, eyes", [(BLINK, 2), (WINK, 1)])
@@ -65,12 +69,38 @@ def test_eyes_that_stay_as_they_are_are_left_alone(session, monkeypatch, asked):
     np.testing.assert_array_equal(drawn, edited(session, asked, monkeypatch, NO_EYES))
 
 
-def test_eyes_that_were_shut_get_no_line(editor, session):
-    shut = session.edit(BLINK).photo.pixels
-    again = editor.open(Image.fromarray(shut))
-    points = landmarker.on_crop(again.crop)
-    for eye in again.finish.eyes:
-        assert eye.shut(again.photo, points, again.flipped, 1.0) is None
+def test_the_other_eye_of_a_wink_is_left_alone(editor, session, monkeypatch):
+    """It was shut: whatever the open one does, it gets no line."""
+    winked = editor.open(session.edit(WINK).photo.pixels)
+    points = landmarker.on_crop(winked.crop)
+    shut = winked.finish.eyes[0 if winked.flipped else 1]
+    how = winked.photo, points, winked.flipped, 1.0
+    assert shut.shut(*how) is None
+    open_before = dataclasses.replace(shut, apart=shut.apart + 0.02)
+    assert open_before.shut(*how) is not None
+    for asked in ({"eyeWideRight": 1.0}, {"eyeSquintRight": 1.0}):
+        drawn = edited(winked, asked, monkeypatch)
+        plain = edited(winked, asked, monkeypatch, NO_EYES)
+        assert not (drawn != plain).any(2)[:, drawn.shape[1] // 2 :].any()
+
+
+def test_eyes_of_faces_turned_far_are_left_alone():
+    shut = vector(BLINK)
+    rest = np.zeros_like(shut)
+    much = lambda yaw: eyes.change(rest, shut, yaw)
+    assert (much(-20.0) == 1).all() and (much(40.0) == 0).all()
+    assert (0 < much(30.0)).all() and (much(30.0) < 1).all()
+    assert (eyes.change(rest, rest, 0.0) == 0).all()
+    right, left = eyes.change(rest, vector(WINK), 0.0)
+    assert (right, left) == (0, 1)
+
+
+def test_nothing_begins_with_a_jump():
+    rest = np.zeros(30)
+    values = np.linspace(0, 0.3, 121)
+    much = [eyes.change(rest, vector({"eyeBlink": v}), 0.0) for v in values]
+    assert (much[0] == 0).all() and (much[-1] == 1).all()
+    assert np.abs(np.diff(much, axis=0)).max() < 0.1
 
 
 def wider(session):
@@ -159,14 +189,20 @@ def test_nothing_changes_outside_of_the_mask_and_the_record_says_who_drew(sessio
     )
 
 
-def test_a_lost_face_gets_no_line(session, monkeypatch):
-    lost = lambda image: (np.zeros((478, 3), np.float32), -20.0)
-    drawn = edited(session, BLINK, monkeypatch, (landmarker, "mesh", lost))
+def test_a_face_that_the_edit_loses_gets_no_line(session, monkeypatch):
     plain = edited(session, BLINK, monkeypatch, NO_EYES)
-    np.testing.assert_array_equal(drawn, plain)
+    known = dataclasses.replace(session)
+    assert known.finish.eyes and known.finish.grain is not None
+    lost = lambda image: (np.zeros((478, 3), np.float32), -20.0)
+    monkeypatch.setattr(landmarker, "mesh", lost)
+    np.testing.assert_array_equal(known.edit(BLINK).photo.pixels, plain)
 
 
 FRAME = np.array([[0.25, 0, 0], [0, 0.25, 0]])  # a crop of 128 of 512 pixels
+FACE = np.zeros((478, 2))
+FACE[grain.NOSE] = 0.5, 0.55
+FACE[list(grain.CHEEKS[0])] = [(0.3, 0.58), (0.33, 0.62), (0.3, 0.66)]
+FACE[list(grain.CHEEKS[1])] = [(0.7, 0.58), (0.67, 0.62), (0.7, 0.66)]
 
 
 def noisy(shape, seed=0):
@@ -179,7 +215,7 @@ def noisy(shape, seed=0):
 
 def test_grain_is_noise_of_the_strength_colour_and_direction_of_the_photo():
     pixels = (128 + noisy((512, 512, 3))).clip(0, 255).astype(np.uint8)
-    tile = grain.grain_of(pixels, FRAME, 128)
+    tile = grain.grain_of(pixels, FRAME, 128, FACE)
     fine = pixels - patch.ndimage.gaussian_filter(pixels.astype(float), (2.8, 2.8, 0))
     shift = lambda a, axis: np.corrcoef(a.ravel(), np.roll(a, 1, axis).ravel())[0, 1]
     assert tile.std() == pytest.approx(fine.std(), rel=0.15)
@@ -190,21 +226,34 @@ def test_grain_is_noise_of_the_strength_colour_and_direction_of_the_photo():
     assert abs(tile.mean()) < 1
 
 
-def test_grain_is_of_the_quietest_cheek_and_has_nothing_of_its_wrinkles():
+def test_grain_is_of_the_quietest_cheek_and_has_nothing_of_its_folds():
     pixels = np.full((512, 512, 3), 128.0) + noisy((512, 512, 3))
     pixels[:, 256:] += 3 * noisy((512, 256, 3), 1)
-    pixels[300:, 120:150] -= 20  # a fold in the quiet cheek, that one piece has
-    tile = grain.grain_of(pixels.clip(0, 255).astype(np.uint8), FRAME, 128)
-    assert tile.std() < 15
+    pixels[:, 150:154] -= 60  # through every piece of the quiet cheek
+    bytes_ = pixels.clip(0, 255).astype(np.uint8)
+    tile = grain.grain_of(bytes_, FRAME, 128, FACE)
+    assert tile.std() < 20
     columns = tile.mean((0, 2))
-    assert np.abs(columns).max() < 5 * columns.std()
+    piece = grain._piece(bytes_, np.array([132.0, 248.0]), 51, 2.8).mean((0, 2))
+    assert np.abs(piece).max() > 4 * np.abs(columns).max()
+
+
+def test_a_cheek_that_is_turned_away_is_not_looked_at():
+    """It is quiet because what lies behind it is out of focus."""
+    pixels = np.full((512, 512, 3), 128.0) + noisy((512, 512, 3))
+    pixels[:, 256:] = 128
+    pixels = pixels.astype(np.uint8)
+    assert grain.grain_of(pixels, FRAME, 128, FACE).std() < 1
+    turned = FACE.copy()
+    turned[grain.NOSE, 0] = 0.6
+    assert grain.grain_of(pixels, FRAME, 128, turned).std() > 5
 
 
 def test_small_and_cut_off_faces_have_no_grain():
     pixels = np.zeros((200, 200, 3), np.uint8)
-    assert grain.grain_of(pixels, np.array([[1.0, 0, 0], [0, 1.0, 0]]), 128) is None
+    assert grain.grain_of(pixels, np.eye(2, 3), 128, FACE) is None
     away = np.array([[0.25, 0, 400.0], [0, 0.25, 400.0]])
-    assert grain.grain_of(pixels, away, 128) is None
+    assert grain.grain_of(pixels, away, 128, FACE) is None
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.7])
@@ -220,16 +269,17 @@ def test_the_stretch_of_a_flow_is_that_of_its_jacobian(turn):
     np.testing.assert_allclose(patch.stretched(flow(2.2)), half, atol=1e-6)
 
 
-def test_grain_lies_where_detail_goes(session):
-    """On smooth lids, where their skin is drawn out, and as strong as on the cheek."""
-    result = session.edit(BLINK)
-    fine = result.photo.pixels - patch.ndimage.gaussian_filter(
-        result.photo.pixels.astype(float), (1.5, 1.5, 0)
-    )
-    without = dataclasses.replace(session, finishes=False).edit(BLINK).photo.pixels
-    changed = (result.photo.pixels != without).any(2)
-    assert session.finish.grain is not None and changed.sum() > 300
-    assert 0.2 < fine[changed].std() / session.finish.grain.std() < 5
+def test_grain_lies_where_detail_goes(session, monkeypatch):
+    """On shut lids, which are drawn out from a sliver, and nowhere beyond the mask."""
+    tile = session.finish.grain
+    smooth = grain, "grain_of", lambda *_: np.zeros_like(tile)
+    rough = edited(session, BLINK, monkeypatch, NO_EYES)
+    plain = edited(session, BLINK, monkeypatch, NO_EYES, smooth)
+    mask = session.edit(BLINK).mask
+    assert not (rough - plain)[mask == 0].any()
+    x, y = session.measured.face.landmarks[42:48].mean(0).astype(int)
+    lid = (rough - plain)[y - 8 : y + 2, x - 10 : x + 10]
+    assert 0.5 * tile.std() < lid.std() < 1.5 * tile.std()
 
 
 def test_the_environment_says_who_draws(monkeypatch):

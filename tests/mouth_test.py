@@ -44,7 +44,8 @@ def session(painter):
 def painted(session):
     """The same, but mouths are left as the network paints them."""
     other = dataclasses.replace(session)
-    other.finish.__dict__["mouth"] = None
+    kept = dict(grain=session.finish.grain, eyes=session.finish.eyes)
+    other.finish.__dict__.update(kept, mouth=None)
     return other
 
 
