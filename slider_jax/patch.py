@@ -15,7 +15,8 @@ from scipy import ndimage, sparse
 FEATHER = 1 / 12  # of the patch: where a change fades out towards its border
 
 PAINTED = 16, 48  # levels of 255 that are painted: detail begins to go, and is gone
-STRETCHED = 1.5, 3.3  # times that the photo is drawn out: the same
+STRETCHED = 1.5, 3.3  # times that the photo is drawn out: the same,
+THINNED = 0.6  # but so much: all of it would take edges of glasses along
 
 Frame = Float[np.ndarray, "2 3"]
 
@@ -118,7 +119,7 @@ class Paster:
         painted, moved = on_moved(before, change, flow)
         over = painted_over(painted)
         if grain is not None:
-            over = np.maximum(over, stretched(flow))
+            over = np.maximum(over, THINNED * stretched(flow))
         size = len(mask)
         share = 255 * mask * self.window
         layers = [painted + over * moved, over, share, size * flow @ self.turn.T]
