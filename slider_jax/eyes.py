@@ -21,7 +21,7 @@ from slider_jax.face.maps import Vector
 from slider_jax.patch import Frame, smoothstep
 
 SIZE, SIDE = 128, 0.2  # of the window about an eye: in its pixels, in the crop
-MIDDLE = slice(3, 6)  # of a lid's points: how far apart lids are is seen there
+MIDDLE = slice(3, 6)  # of a lid's points: there it is seen how far apart lids are
 # Of one shut eye the landmark net believes that it is as open as the other, by so much.
 LIKE_THE_OTHER = 0.8
 # Where what is drawn begins to show, and does: by millimetres that the head's lids
@@ -34,7 +34,7 @@ WIDER = 0.0, 0.008
 APART = 0.018, 0.006
 PAINTED = 4, 16
 LOWER = 0.75  # the line's place, from the upper lid to the lower as they are seen
-WIDTH = 0.0045
+WIDTH = 0.0045  # a millimetre
 TAPER = np.array([0.5, 0.8, 1, 1, 1, 1, 0.9, 0.6, 0.2])  # outer corner to inner
 STRENGTH = 0.8
 SOFT = 0.001

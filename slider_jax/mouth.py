@@ -73,9 +73,8 @@ class Mouth:
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the mouth filled, and where; None if no lips part.
 
-        The face shall wear the vector. `painted` says what, on the crop, in levels, and
-        `look` finds points on the
-        edited crop, where a net sees any.
+        The face shall wear the vector. `painted` says what, on the crop, in levels;
+        `look` finds points on the edited crop, if a net sees a face there.
         """
         before, after = _lips_of(self.worn), _lips_of(vector)
         if _parted(after) <= _parted(before):
