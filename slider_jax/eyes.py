@@ -18,7 +18,8 @@ from slider_jax import outline, patch, photo
 from slider_jax.face.head import dense_points
 from slider_jax.face.landmarks import LIDS
 from slider_jax.face.maps import Vector
-from slider_jax.patch import Frame, smoothstep
+from slider_jax.landmarker import Points
+from slider_jax.patch import Frame, ramp
 
 SIZE, SIDE = 128, 0.2  # of the window about an eye: in its pixels, in the crop
 MIDDLE = slice(3, 6)  # of a lid's points: there it is seen how far apart lids are
@@ -41,8 +42,6 @@ SOFT = 0.001
 DARKEST = 0.04  # of the eye, whose mean is the colour of lashes
 SHADES = 6  # from dark to bright, of which colours are known
 ENOUGH = 100  # pixels of the window, to know them
-
-Points = Float[np.ndarray, "478 2"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +67,7 @@ class Eye:
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the eye's own colours, and where; None if it is as wide
         as before. `painted` says what, on the crop, in levels."""
-        share = share * _ramp(apart(points, self.which) - self.apart, WIDER)
+        share = share * ramp(apart(points, self.which) - self.apart, WIDER)
         if not share or self.shades is None:
             return None
         before = patch.cut(photo.looked_at(edited.pixels, flipped), self.window, SIZE)
@@ -76,7 +75,7 @@ class Eye:
         lights, colours = self.shades
         seen = [np.interp(light, lights, colour) for colour in colours.T]
         after = (light[..., None] + np.stack(seen, 2)).clip(0, 255)
-        much = _ramp(np.abs(painted).max(2, keepdims=True), PAINTED)
+        much = ramp(np.abs(painted).max(2, keepdims=True), PAINTED)
         much = patch.part(much, self.middle, SIDE, SIZE)
         between = _between(points, self.which, self.middle)[..., None]
         return self._paste(edited, before, after, share * much * between, flipped)
@@ -86,7 +85,7 @@ class Eye:
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the line, and where; None if the eye is not shut."""
         here = apart(points, self.which)
-        share = share * _ramp(self.apart - here, NEARER) * _ramp(here, APART)
+        share = share * ramp(self.apart - here, NEARER) * ramp(here, APART)
         if not share:
             return None
         upper, lower = (points[list(lid)] for lid in LIDS[self.which])
@@ -108,7 +107,7 @@ class Eye:
 def change(worn: Vector, wanted: Vector, yaw: float) -> Float[np.ndarray, "2"]:
     """How much is to be drawn on either eye: nothing where the head's lids rest."""
     moved = np.abs(_apart_of_head(worn) - _apart_of_head(wanted))
-    return _ramp(moved, MOVED) * _ramp(abs(yaw), TURNED)
+    return ramp(moved, MOVED) * ramp(abs(yaw), TURNED)
 
 
 def find(
@@ -154,11 +153,6 @@ def apart(points: Points, which: int) -> float:
         for lids in (LIDS[which], LIDS[1 - which])
     )
     return float(here - LIKE_THE_OTHER * max(0.0, other - here))
-
-
-def _ramp(value, ends):
-    none, whole = ends
-    return smoothstep((value - none) / (whole - none))
 
 
 def _apart_of_head(vector):

@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 from scipy import ndimage
 
 from slider_jax import patch
+from slider_jax.landmarker import Points
 from slider_jax.patch import Frame
 
 # Of the landmark net's points, on the right cheek and the left.
@@ -27,7 +28,7 @@ def grain_of(
     pixels: UInt8[np.ndarray, "h w 3"],
     frame: Frame,
     size: int,
-    points: Float[np.ndarray, "478 2"],
+    points: Points,
 ) -> Float[np.ndarray, "n n 3"] | None:
     """A tile to repeat, in levels of 255; None of faces too small to have any.
 

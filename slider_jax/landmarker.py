@@ -31,6 +31,8 @@ _MESH = 256
 ROOM = 1.5  # the landmark net wants to see that much more than the face
 _EYE_CORNERS = [33, 263]
 
+Points = Float[np.ndarray, "478 2"]
+
 
 class Region(NamedTuple):
     """A square about a face, turned with it: pixels, and radians clockwise."""
@@ -100,9 +102,7 @@ def mesh(
     return points.reshape(POINTS, 3), belief.item()
 
 
-def on_crop(
-    crop: UInt8[np.ndarray, "size size 3"],
-) -> Float[np.ndarray, "478 2"] | None:
+def on_crop(crop: UInt8[np.ndarray, "size size 3"]) -> Points | None:
     """Points in sides of a crop that a face fills; None where no face is seen."""
     image = Image.fromarray(crop).resize((_MESH, _MESH), Image.Resampling.BICUBIC)
     points, belief = mesh(np.asarray(image))

@@ -21,7 +21,8 @@ from slider_jax import outline, patch, photo
 from slider_jax.face import camera, inside, landmarks
 from slider_jax.face.head import dense_points, load_head
 from slider_jax.face.maps import Vector
-from slider_jax.patch import Frame, smoothstep
+from slider_jax.landmarker import Points
+from slider_jax.patch import Frame, ramp, smoothstep
 
 SIZE = 128  # of the window about the mouth, in its pixels
 SIDE, BELOW = 0.4, 0.06  # of the window; from the lips to its middle
@@ -42,7 +43,6 @@ COLOURFUL = 0.2  # (most - least) / mean of a face's channels: less makes mouths
 NEARNESS = 1 / 1000  # of the camera: a metre away
 TURNED = 35.0  # degrees of yaw: further round, lips are found where they are not
 
-Points = Float[np.ndarray, "478 2"]
 Lips = Float[np.ndarray, "20 2"]
 
 
@@ -84,9 +84,9 @@ class Mouth:
         points = look()
         if points is None:
             return None
-        low, high, lips = *FURTHER, points[list(LIPS)]
+        lips = points[list(LIPS)]
         further = gap(lips) - gap(self.lips)
-        share = share * smoothstep((further - low) / (high - low))
+        share = share * ramp(further, FURTHER)
         if not share:
             return None
         # Where teeth are painted onto the lower lip, they are taken for lip.
@@ -128,8 +128,7 @@ class Mouth:
 
     def _free(self, painted):
         """1 but where the photo's own teeth have moved along: those stay."""
-        low, high = OWN
-        own = smoothstep((gap(self.lips) - low) / (high - low))
+        own = ramp(gap(self.lips), OWN)
         if not own:
             return 1.0
         over = patch.part(patch.painted_over(painted), self.middle, SIDE, SIZE)

@@ -6,6 +6,7 @@ mirrored. Pixel i covers i..i+1, so its centre is at i + 0.5.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -210,12 +211,19 @@ def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     return x * x * (3 - 2 * x)
 
 
+def ramp(
+    x: float | Float[np.ndarray, "*n"], ends: Sequence[float] | Float[np.ndarray, "2"]
+) -> Float[np.ndarray, "*n"]:
+    """From 0 at the first end to 1 at the second, whichever is larger."""
+    none, whole = ends
+    return smoothstep((x - none) / (whole - none))
+
+
 def painted_over(
     change: Float[np.ndarray, "size size 3"],
 ) -> Float[np.ndarray, "size size 1"]:
     """1 where so much is painted that the picture's own detail would shine through."""
-    low, high = PAINTED
-    much = smoothstep((np.abs(change).max(2, keepdims=True) - low) / (high - low))
+    much = ramp(np.abs(change).max(2, keepdims=True), PAINTED)
     wide = ndimage.maximum_filter(much, (3, 3, 1))
     sigma = len(change) / 64
     return ndimage.gaussian_filter(wide, (sigma, sigma, 0))
@@ -225,7 +233,6 @@ def stretched(
     flow: Float[np.ndarray, "size size 2"],
 ) -> Float[np.ndarray, "size size 1"]:
     """1 where pores would be drawn out to streaks."""
-    low, high = STRETCHED
     size = len(flow)
     (a, b), (c, d) = (np.gradient(size * flow[..., i], axis=(1, 0)) for i in range(2))
     a, d = a + 1, d + 1
@@ -234,7 +241,7 @@ def stretched(
     least = (
         np.sqrt(np.maximum(both + area, 0)) - np.sqrt(np.maximum(both - area, 0))
     ) / 2
-    much = smoothstep((1 / low - np.abs(least)) / (1 / low - 1 / high))[..., None]
+    much = ramp(np.abs(least), 1 / np.array(STRETCHED))[..., None]
     sigma = size / 128
     return ndimage.gaussian_filter(
         ndimage.maximum_filter(much, (3, 3, 1)), (sigma, sigma, 0)

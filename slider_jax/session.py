@@ -196,8 +196,7 @@ def _feathered(mask):
 
     How much of the colour shows is in the edited face already.
     """
-    low, high = OPEN
-    share = patch.smoothstep((mask[..., 0] - low) / (high - low))
+    share = patch.ramp(mask[..., 0], OPEN)
     wide = ndimage.maximum_filter(share, 3, mode="constant")
     return ndimage.gaussian_filter(wide, len(mask) / 128, mode="constant")[..., None]
 
