@@ -15,7 +15,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 
-from slider_jax import mouth, patch, photo, strips
+from slider_jax import photo, strips
 from slider_jax.batch import to_float
 from slider_jax.edit import Editor
 from slider_jax.face.maps import load_maps
@@ -56,10 +56,36 @@ def cases(editor, person, requests):
 
 
 def windows(session, what, pixels):
-    seen = np.ascontiguousarray(photo.looked_at(pixels, session.flipped))
     finish = session.finish
     parts = finish.eyes if what == "eyes" else [finish.mouth]
-    return np.stack([patch.cut(seen, part.window, mouth.SIZE) for part in parts])
+    return np.stack([part.window.see(pixels) for part in parts])
+
+
+def edits_of(editor, what, person):
+    """Windows painted, drawn and in truth, of all requests; and cells of the first."""
+    rows, cells = ([], [], []), []
+    for session, asked, truth in cases(editor, person, ASKED[what]):
+        if session.finish.mouth is None:
+            print(f"person {person} is turned too far")
+            break
+        plain = dataclasses.replace(session, finishes=False)
+        pictures = [s.edit(asked).photo.pixels for s in (plain, session)] + [truth]
+        for row, pixels in zip(rows, pictures, strict=True):
+            row.append(windows(session, what, pixels))
+        if not cells:
+            faces = session.photo.pixels, *pictures
+            cells = [strips.look(session, face, 160) for face in faces]
+    return [to_float(jnp.asarray(np.concatenate(r))) for r in rows if r], cells
+
+
+def tell(name, values):
+    """Of a measure, [people 2]: painted, and drawn."""
+    error = values.std(0) / np.sqrt(len(values))
+    painted, drawn = (
+        f"{m:.3f} ± {e:.3f}" for m, e in zip(values.mean(0), error, strict=True)
+    )
+    fewer = (values[:, 1] < values[:, 0]).mean()
+    print(f"{name}: painted {painted}, drawn {drawn}; less in {fewer:.0%}")
 
 
 def main():
@@ -76,32 +102,16 @@ def main():
     for what, requests in ASKED.items():
         found = {name: [] for name in alike}
         for person in PEOPLE:
-            rows = [], [], []
-            for session, asked, truth in cases(editor, person, requests):
-                if session.finish.mouth is None:
-                    continue
-                plain = dataclasses.replace(session, finishes=False)
-                edits = [s.edit(asked).photo.pixels for s in (plain, session)]
-                if person in SHOWN and not rows[0]:
-                    faces = session.photo.pixels, *edits, truth
-                    cells += [strips.look(session, face, 160) for face in faces]
-                for row, pixels in zip(rows, (*edits, truth), strict=True):
-                    row.append(windows(session, what, pixels))
-            if not rows[0]:
-                print(f"person {person} is turned too far")
+            pictures, shown = edits_of(editor, what, person)
+            if not pictures:
                 continue
-            *edits, truth = (to_float(jnp.asarray(np.concatenate(r))) for r in rows)
+            *edits, truth = pictures
             for name, measure in alike.items():
                 found[name].append([np.mean(measure(x, truth)) for x in edits])
+            cells += shown if person in SHOWN else []
         print(f"{what}: {len(found['SSIM'])} people, {len(requests)} requests each")
         for name, values in found.items():
-            values = np.array(values)
-            error = values.std(0) / np.sqrt(len(values))
-            painted, drawn = (
-                f"{m:.3f} ± {e:.3f}" for m, e in zip(values.mean(0), error, strict=True)
-            )
-            fewer = (values[:, 1] < values[:, 0]).mean()
-            print(f"{name}: painted {painted}, drawn {drawn}; less in {fewer:.0%}")
+            tell(name, np.array(values))
     columns = ["photo", "painted", "drawn", "truth"]
     names = [f"render {person}" for _ in ASKED for person in SHOWN]
     sheet = strips.sheet(cells, columns, names, across=editor.model.id)

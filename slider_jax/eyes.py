@@ -14,14 +14,15 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy import ndimage
 
-from slider_jax import outline, patch, photo
+from slider_jax import outline, photo
 from slider_jax.face.head import dense_points
 from slider_jax.face.landmarks import LIDS
 from slider_jax.face.maps import Vector
 from slider_jax.landmarker import Points
 from slider_jax.patch import Frame, ramp
+from slider_jax.window import SIZE, Window, window
 
-SIZE, SIDE = 128, 0.2  # of the window about an eye: in its pixels, in the crop
+SIDE = 0.2  # of the window about an eye
 MIDDLE = slice(3, 6)  # of a lid's points: there it is seen how far apart lids are
 # Of one shut eye the landmark net believes that it is as open as the other, by so much.
 LIKE_THE_OTHER = 0.8
@@ -46,14 +47,13 @@ ENOUGH = 100  # pixels of the window, to know them
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Eye:
-    """Of an open photo: how far its lids are apart; a `window` of picture pixels, and
-    its `middle`; the colour of its lashes; brightness and colour of its shades, from
-    the darkest, in levels of 255 (None of an eye that is almost shut)."""
+    """Of an open photo: how far its lids are apart; the colour of its lashes;
+    brightness and colour of its shades, from the darkest, in levels of 255 (None of an
+    eye that is almost shut)."""
 
     which: int  # of LIDS
     apart: float
-    window: Frame
-    middle: Float[np.ndarray, "2"]
+    window: Window
     lashes: Float[np.ndarray, "3"]
     shades: tuple[Float[np.ndarray, "s"], Float[np.ndarray, "s 3"]] | None
 
@@ -62,7 +62,6 @@ class Eye:
         edited: photo.Photo,
         points: Points,
         painted: Float[np.ndarray, "size size 3"],
-        flipped: bool,
         share: float,
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the eye's own colours, and where; None if it is as wide
@@ -70,18 +69,17 @@ class Eye:
         share = share * ramp(apart(points, self.which) - self.apart, WIDER)
         if not share or self.shades is None:
             return None
-        before = patch.cut(photo.looked_at(edited.pixels, flipped), self.window, SIZE)
+        before = self.window.see(edited.pixels)
         light = before.mean(2, dtype=np.float32)
         lights, colours = self.shades
         seen = [np.interp(light, lights, colour) for colour in colours.T]
         after = (light[..., None] + np.stack(seen, 2)).clip(0, 255)
         much = ramp(np.abs(painted).max(2, keepdims=True), PAINTED)
-        much = patch.part(much, self.middle, SIDE, SIZE)
-        between = _between(points, self.which, self.middle)[..., None]
-        return self._paste(edited, before, after, share * much * between, flipped)
+        mask = share * self.window.part(much) * between(points, self.which, self.window)
+        return self.window.paste(edited, before, after, mask)
 
     def shut(
-        self, edited: photo.Photo, points: Points, flipped: bool, share: float
+        self, edited: photo.Photo, points: Points, share: float
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
         """The edited photo with the line, and where; None if the eye is not shut."""
         here = apart(points, self.which)
@@ -92,16 +90,11 @@ class Eye:
         line = upper + LOWER * (lower - upper)
         half = np.outer(WIDTH / 2 * TAPER, [0, 1])
         around = np.concatenate([line - half, (line + half)[::-1]])
-        line = outline.cover(SIZE * ((around - self.middle) / SIDE + 0.5), SIZE)
+        line = outline.cover(self.window.places(around), SIZE)
         line = ndimage.gaussian_filter(line, SOFT * SIZE / SIDE)[..., None]
-        before = patch.cut(photo.looked_at(edited.pixels, flipped), self.window, SIZE)
+        before = self.window.see(edited.pixels)
         after = np.minimum(before, self.lashes)
-        return self._paste(edited, before, after, share * STRENGTH * line, flipped)
-
-    def _paste(self, edited, before, after, mask, flipped):
-        still = np.zeros((SIZE, SIZE, 2), np.float32)
-        after = (after / 127.5 - 1).astype(np.float32)
-        return photo.paste(edited, self.window, before, after, mask, still, flipped)
+        return self.window.paste(edited, before, after, share * STRENGTH * line)
 
 
 def change(worn: Vector, wanted: Vector, yaw: float) -> Float[np.ndarray, "2"]:
@@ -111,39 +104,45 @@ def change(worn: Vector, wanted: Vector, yaw: float) -> Float[np.ndarray, "2"]:
 
 
 def find(
-    pixels: UInt8[np.ndarray, "h w 3"], frame: Frame, size: int, points: Points
+    pixels: UInt8[np.ndarray, "h w 3"],
+    frame: Frame,
+    size: int,
+    points: Points,
+    flipped: bool,
 ) -> tuple[Eye, Eye]:
-    """The eyes of a face as it is in the picture that is looked at."""
-    right, left = (_find(pixels, frame, size, points, which) for which in (0, 1))
-    return right, left
+    """The eyes of a face in a photo: frame, crop size and points are of what is looked
+    at."""
+    how = pixels, frame, size, points, flipped
+    return _find(*how, 0), _find(*how, 1)
 
 
-def _find(pixels, frame, size, points, which):
+def _find(pixels, frame, size, points, flipped, which):
     middle = points[list(sum(LIDS[which], ()))].mean(0)
-    window = frame * (SIZE / (SIDE * size))
-    window[:, 2] += SIZE * (0.5 - middle / SIDE)
-    seen = patch.cut(pixels, window, SIZE).astype(np.float32)
+    around = window(frame, size, SIDE, middle, flipped)
+    seen = around.see(pixels).astype(np.float32)
     y, x = SIZE // 4, SIZE // 6
     near = _by_light(seen[y:-y, x:-x].reshape(-1, 3))
     lashes = near[: int(DARKEST * len(near))].mean(0)
-    eye = _by_light(seen[_between(points, which, middle) == 1])
+    eye = _by_light(seen[between(points, which, around)[..., 0] == 1])
     shades = None
     if len(eye) > ENOUGH:
         means = np.stack([shade.mean(0) for shade in np.array_split(eye, SHADES)])
         light = means.mean(1)
         shades = light, means - light[:, None]
-    return Eye(which, apart(points, which), window, middle, lashes, shades)
+    return Eye(which, apart(points, which), around, lashes, shades)
 
 
 def _by_light(colours):
     return colours[np.argsort(colours.sum(1), kind="stable")]
 
 
-def _between(points, which, middle):
+def between(
+    points: Points, which: int, there: Window
+) -> Float[np.ndarray, "128 128 1"]:
     """How much of each pixel of the window lies between the lids."""
     upper, lower = (points[list(lid)] for lid in LIDS[which])
     around = np.concatenate([upper, lower[-2:0:-1]])
-    return outline.cover(SIZE * ((around - middle) / SIDE + 0.5), SIZE)
+    return outline.cover(there.places(around), SIZE)[..., None]
 
 
 def apart(points: Points, which: int) -> float:

@@ -61,7 +61,7 @@ class Finish:
         if not shares.any() or not self.eyes or look() is None:
             return
         for eye, share in zip(self.eyes, shares.tolist(), strict=True):
-            how = dict(points=look(), flipped=self.flipped, share=share)
+            how = dict(points=look(), share=share)
             yield functools.partial(eye.open, painted=painted, **how)
             yield functools.partial(eye.shut, **how)
 
@@ -69,7 +69,8 @@ class Finish:
     def grain(self) -> Float[np.ndarray, "n n 3"] | None:
         if self._points is None:
             return None
-        return grain.grain_of(self._pixels, self.frame, len(self.crop), self._points)
+        pixels = photo.looked_at(self.photo.pixels, self.flipped)
+        return grain.grain_of(pixels, self.frame, len(self.crop), self._points)
 
     @functools.cached_property
     def mouth(self) -> mouth.Mouth | None:
@@ -84,15 +85,12 @@ class Finish:
     def eyes(self) -> tuple[eyes.Eye, ...]:
         if self._points is None:
             return ()
-        return eyes.find(self._pixels, self.frame, len(self.crop), self._points)
+        how = len(self.crop), self._points, self.flipped
+        return eyes.find(self.photo.pixels, self.frame, *how)
 
     @functools.cached_property
     def _points(self):
         return landmarker.on_crop(self.crop)
-
-    @functools.cached_property
-    def _pixels(self):
-        return photo.looked_at(self.photo.pixels, self.flipped)
 
 
 def is_drawn() -> bool:

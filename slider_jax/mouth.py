@@ -23,8 +23,8 @@ from slider_jax.face.head import dense_points, load_head
 from slider_jax.face.maps import Vector
 from slider_jax.landmarker import Points
 from slider_jax.patch import Frame, ramp, smoothstep
+from slider_jax.window import SIZE, Window, window
 
-SIZE = 128  # of the window about the mouth, in its pixels
 SIDE, BELOW = 0.4, 0.06  # of the window; from the lips to its middle
 # Round the inside of the lips, of MediaPipe's 468: the upper's, then the lower's.
 LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -48,20 +48,17 @@ Lips = Float[np.ndarray, "20 2"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mouth:
-    """Of one face in an open photo, or of its mirror image if `flipped`.
+    """Of one face in an open photo, as it is looked at.
 
-    The face in `crop` is as it was, with those `lips`, and wears `worn`. `window` takes
-    picture pixels to those of the window, whose `middle` it is; `head` is the camera
-    that draws the head there.
+    The face in `crop` is as it was, with those `lips`, and wears `worn`. `head` is the
+    camera that draws the head in the window.
     """
 
     crop: UInt8[np.ndarray, "size size 3"]
     lips: Lips
     worn: Vector
-    window: Frame
-    middle: Float[np.ndarray, "2"]
+    window: Window
     head: camera.Camera
-    flipped: bool
 
     def fill(
         self,
@@ -92,27 +89,22 @@ class Mouth:
         # Where teeth are painted onto the lower lip, they are taken for lip.
         farthest = min(FARTHEST, further)
         lips[LOWER_FROM:, 1] += (goal - lips)[LOWER_FROM:, 1].clip(0, farthest)
-        through = outline.cover(SIZE * ((lips - self.middle) / SIDE + 0.5), SIZE)
+        through = outline.cover(self.window.places(lips), SIZE)
         if not through.any():
             return None
         depth = ndimage.distance_transform_edt(through > 0.5) * (SIDE / SIZE)
         shade = 1 - SHADE * (1 - smoothstep(depth / SHADED))
         through = ndimage.gaussian_filter(through, SOFT * SIZE / SIDE)[..., None]
-        pixels = photo.looked_at(edited.pixels, self.flipped)
-        beneath = patch.cut(pixels, self.window, SIZE)
+        beneath = self.window.see(edited.pixels)
         drawn = 127.5 * (np.asarray(picture) + 1) * shade[..., None]
         grey = drawn.mean(2, keepdims=True)
         drawn = grey + self._colour() * (drawn - grey)
         sums = [(x * through).sum((0, 1)) for x in (beneath, drawn)]
         light = np.maximum(sums[0], 1) / np.maximum(sums[1], 1)  # black has no colour
         cast = (light / light.mean()) ** (CAST * self._colour())
-        drawn = (drawn * cast * light.mean().clip(*LIGHT) / 127.5 - 1).clip(-1, 1)
-        share = share * self._free(painted)
-        still = np.zeros((SIZE, SIZE, 2), np.float32)
-        return photo.paste(
-            *(edited, self.window, beneath, drawn, share * through, still),
-            self.flipped,
-        )
+        drawn = drawn * cast * light.mean().clip(*LIGHT)
+        mask = share * self._free(painted) * through
+        return self.window.paste(edited, beneath, drawn, mask)
 
     def _colour(self):
         """0 of a photo without, 1 of one with the colours that faces have."""
@@ -131,7 +123,7 @@ class Mouth:
         own = ramp(gap(self.lips), OWN)
         if not own:
             return 1.0
-        over = patch.part(patch.painted_over(painted), self.middle, SIDE, SIZE)
+        over = self.window.part(patch.painted_over(painted))
         return 1 - own * (1 - over)
 
     def _draw(self, vector):
@@ -172,13 +164,13 @@ def find(
     # The head's lips shrink or grow about their middle, and go where those seen are.
     centre = lips.mean(0) + scale * (head.centre - theirs.mean(0))
     middle = lips.mean(0) + [0, BELOW]
-    window = frame * (SIZE / (SIDE * len(crop)))
-    window[:, 2] += SIZE * (0.5 - middle / SIDE)
     head = head.replace(
         scale=np.float32(head.scale * scale / SIDE),
         centre=np.float32((centre - middle) / SIDE + 0.5),
     )
-    return Mouth(crop, lips, worn, window, middle, head, flipped)
+    return Mouth(
+        crop, lips, worn, window(frame, len(crop), SIDE, middle, flipped), head
+    )
 
 
 @jax.jit

@@ -193,18 +193,6 @@ def on_moved(
     return before + change - moved, moved
 
 
-def part(
-    picture: Float[np.ndarray, "size size c"],
-    middle: Float[np.ndarray, "2"],
-    side: float,
-    n: int,
-) -> Float[np.ndarray, "{n} {n} c"]:
-    """A square about the middle, both in sides of the picture, n pixels wide."""
-    places = (np.arange(n) + 0.5) / n - 0.5
-    x, y = (len(picture) * (side * places + m) - 0.5 for m in middle)
-    return look(picture, *np.meshgrid(x, y))
-
-
 def smoothstep(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """From 0 at 0 to 1 at 1, level at both ends and beyond."""
     x = np.clip(x, 0, 1)

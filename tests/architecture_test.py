@@ -66,6 +66,7 @@ LAYERS = (
         "runtime",
         "train",
         "verify",
+        "window",
     ),  # what a person calls
     (
         "bench",

@@ -74,7 +74,7 @@ def test_the_other_eye_of_a_wink_is_left_alone(editor, session, monkeypatch):
     winked = editor.open(session.edit(WINK).photo.pixels)
     points = landmarker.on_crop(winked.crop)
     shut = winked.finish.eyes[0 if winked.flipped else 1]
-    how = winked.photo, points, winked.flipped, 1.0
+    how = winked.photo, points, 1.0
     assert shut.shut(*how) is None
     open_before = dataclasses.replace(shut, apart=shut.apart + 0.02)
     assert open_before.shut(*how) is not None
@@ -113,10 +113,9 @@ def wider(session):
 
 def eye_of(session, pixels, eye):
     """Colours between its lids."""
-    seen = photo.looked_at(pixels, session.flipped)
-    seen = patch.cut(np.ascontiguousarray(seen), eye.window, eyes.SIZE)
     points = landmarker.on_crop(session.crop)
-    return seen[eyes._between(points, eye.which, eye.middle) == 1].astype(float)
+    inside = eyes.between(points, eye.which, eye.window)[..., 0] == 1
+    return eye.window.see(pixels)[inside].astype(float)
 
 
 @pytest.mark.parametrize("strange", [(0, 60, 0), (60, 0, 40)])
@@ -128,7 +127,7 @@ def test_eyes_that_open_get_the_colours_that_they_had(session, strange):
     painted = np.full(session.crop.shape, 30, np.float32)
     colour = lambda seen: seen - seen.mean(1, keepdims=True)
     for eye in session.finish.eyes:
-        how = edited, wider(session), painted, session.flipped, 1.0
+        how = edited, wider(session), painted, 1.0
         result, mask = eye.open(*how)
         true, false, ours = (
             eye_of(session, pixels, eye)
@@ -145,10 +144,9 @@ def test_eyes_keep_what_was_not_painted_and_what_was_as_wide_before(session):
     nothing = np.zeros(session.crop.shape, np.float32)
     as_before = landmarker.on_crop(session.crop)
     for eye in session.finish.eyes:
-        how = session.flipped, 1.0
-        result, _ = eye.open(session.photo, wider(session), nothing, *how)
+        result, _ = eye.open(session.photo, wider(session), nothing, 1.0)
         np.testing.assert_array_equal(result.pixels, session.photo.pixels)
-        assert eye.open(session.photo, as_before, nothing + 30, *how) is None
+        assert eye.open(session.photo, as_before, nothing + 30, 1.0) is None
 
 
 def test_the_line_comes_in_gently(session):
