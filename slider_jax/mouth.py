@@ -32,6 +32,7 @@ LOWER_FROM = len(LIPS)
 LIPS += (324, 318, 402, 317, 14, 87, 178, 88, 95)
 UPPER, LOWER = LIPS.index(13), LIPS.index(14)
 FURTHER = 0.002, 0.01  # apart: the head's mouth begins to show, and is whole
+PALE = 4, 12  # levels that are painted there: teeth begin to be seen, and are
 OWN = 0.028, 0.045  # apart in the photo: its own teeth begin to stay, and do
 SCALE = 0.8, 1.25  # of mouths, to that of the head
 FARTHEST = 0.035  # below where it is found, the lower lip; and as far as it went
@@ -82,14 +83,14 @@ class Mouth:
         if points is None:
             return None
         lips = points[list(LIPS)]
-        further = gap(lips) - gap(self.lips)
-        share = share * ramp(further, FURTHER)
+        further, asked = (gap(x) - gap(self.lips) for x in (lips, goal))
+        # Where teeth are painted onto the lower lip, they are taken for lip.
+        pale = self._pale(painted, self._opened(lips, goal, FARTHEST))
+        share = share * max(ramp(further, FURTHER), pale * ramp(asked, FURTHER))
         if not share:
             return None
-        # Where teeth are painted onto the lower lip, they are taken for lip.
-        farthest = min(FARTHEST, further)
-        lips[LOWER_FROM:, 1] += (goal - lips)[LOWER_FROM:, 1].clip(0, farthest)
-        through = outline.cover(self.window.places(lips), SIZE)
+        farthest = max(min(FARTHEST, further), pale * FARTHEST)
+        through = self._opened(lips, goal, farthest)
         if not through.any():
             return None
         depth = ndimage.distance_transform_edt(through > 0.5) * (SIDE / SIZE)
@@ -105,6 +106,18 @@ class Mouth:
         drawn = drawn * cast * light.mean().clip(*LIGHT)
         mask = share * self._free(painted) * through
         return self.window.paste(edited, beneath, drawn, mask)
+
+    def _opened(self, lips, goal, farthest):
+        """How much of each pixel lies between lips, the lower one near its goal."""
+        lower = (goal - lips)[LOWER_FROM:, 1].clip(0, farthest)
+        lips = lips.copy()
+        lips[LOWER_FROM:, 1] += lower
+        return outline.cover(self.window.places(lips), SIZE)
+
+    def _pale(self, painted, through):
+        """0 where nothing was painted there, 1 where teeth were."""
+        light = self.window.part(painted.mean(2, keepdims=True))[..., 0]
+        return ramp((light * through).sum() / max(through.sum(), 1), PALE)
 
     def _colour(self):
         """0 of a photo without, 1 of one with the colours that faces have."""

@@ -97,6 +97,11 @@ def check(config: ConfigDict) -> None:
     for i, phase in enumerate(config.phases):
         if not any(any(named.values()) for named in phase.weights.values()):
             raise ValueError(f"phases[{i}] trains nothing: all its weights are 0.")
+    if (config.parallel, config.model.get("relative_to")) == ("jit", "device"):
+        raise ValueError(
+            "model.relative_to is 'device', and with parallel=jit there is one program "
+            "for all: choose --config.parallel=pmap."
+        )
     told = condition(config)
     width = labels.width(**told)
     if config.model.get("parameters", width) != width:

@@ -142,6 +142,22 @@ def test_what_opens_no_mouth_is_not_filled(session, slider):
     assert session.finish.mouth.fill(*how) is None
 
 
+def test_teeth_that_are_painted_pale_are_drawn_where_lips_seem_shut(session):
+    """Smiles: the landmark net takes a pale band for lip."""
+    edit = session.edit({"happiness": 1.0})
+    seen = landmarker.on_crop(session.finish.crop)  # as if nothing had moved
+    pale = np.full(edit.crop.shape, 30, np.float32)
+    fill = session.finish.mouth.fill
+    how = edit.photo, edit.requested
+    assert fill(*how, 0 * pale, 1.0, seen.copy) is None
+    assert fill(*how, -pale, 1.0, seen.copy) is None
+    drawn, mask = fill(*how, pale, 1.0, seen.copy)
+    assert mask.max() > 200
+    ways = [fill(*how, level * pale / 30, 1.0, seen.copy) for level in (6, 8, 10)]
+    masks = [mask.max() for _, mask in ways]
+    assert 0 < masks[0] < masks[1] < masks[2] < 255
+
+
 def test_no_step_of_the_slider_jumps(session):
     """Teeth come in with the lips' parting: pictures change as evenly as before."""
     values = np.arange(0.0, 0.32, 0.02)

@@ -1,5 +1,7 @@
 """The step is the same function on every kind of machine."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,7 @@ from small_game import (
 )
 
 from slider_jax import losses, ops, parallel, step, systems
+from slider_jax.systems.slidergan import MEANS
 
 
 def one_round(strategy, system=None):
@@ -121,3 +124,18 @@ def test_means_by_position_run_over_all_devices():
     np.testing.assert_allclose(whole, scores.mean(axis=0, keepdims=True), rtol=1e-5)
     for mean in found:
         np.testing.assert_allclose(mean, whole, rtol=1e-5)
+
+
+def test_relative_to_a_device_is_relative_to_its_own_faces():
+    rng = np.random.default_rng(0)
+    scores = jnp.asarray(rng.normal(size=(2, 8, 1, 2, 3)), jnp.float32)  # of two maps
+    batch_mean = lambda x: step.mean_over_devices(x.mean(), "devices")
+    play = lambda *maps, mean: losses.ra_expectation_critic(*maps, mean)
+
+    def shared(relative_to):
+        mean = MEANS[relative_to](batch_mean)
+        return jax.pmap(functools.partial(play, mean=mean), "devices")(*scores)
+
+    own = np.stack([play(*scores[:, i], mean=jnp.mean) for i in range(8)])
+    np.testing.assert_allclose(shared("device"), own, rtol=1e-5)
+    assert np.abs(shared("all") - own).min() > 1e-3

@@ -81,6 +81,10 @@ def test_a_misspelt_weight_is_found_before_data_is_touched(tmp_path):
     [
         (lambda c: c.update(parallel="gpus"), "parallel is 'gpus'; choose from"),
         (lambda c: c.every.update(log=0), "every.log is 0; it must be more than 0."),
+        (
+            lambda c: (c.update(parallel="jit"), c.model.update(relative_to="device")),
+            "choose --config.parallel=pmap",
+        ),
         (lambda c: c.update(ema_decay=1.5), "ema_decay is 1.5; it must lie from 0"),
         (lambda c: c.data.update(photographic=5.0), "data.photographic is 5.0"),
         (lambda c: c.data.update(batch_size=6), "does not split over 8 devices"),

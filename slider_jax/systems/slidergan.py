@@ -14,7 +14,11 @@ from slider_jax.nets.warp import moved
 
 PENALTY_POINTS = ("interpolates", "fake", "real", "both")
 PENALISED = ("scores", "sigma")
-MEANS = {"all": lambda batch_mean: batch_mean, "position": losses.per_position}
+MEANS = {
+    "all": lambda batch_mean: batch_mean,
+    "position": losses.per_position,
+    "device": lambda batch_mean: jnp.mean,
+}
 CRITICS = ("stargan", "patchgan70")
 
 
@@ -32,7 +36,8 @@ class System:
     blocks: int = 6
     depth: int = 6  # of the critic
     adversarial: str = "ra_expectation"  # of losses.ADVERSARIAL
-    relative_to: str = "all"  # scores, or those of one "position" of the map
+    # All scores of the batch, those of one "position" of the map, or of one "device".
+    relative_to: str = "all"
     penalty_at: str = "interpolates"  # of PENALTY_POINTS
     penalty_on: str = "scores"  # or "sigma" of them, as eq. 6 prints
     critic_kind: str = "stargan"  # or "patchgan70": neither depth nor fold
