@@ -2,8 +2,8 @@
 
 Where lids meet there is a dark line, the roots of their lashes, thinner than what it
 paints: it is drawn where the landmark net sees the lower lid, as dark as the eye was
-where it was darkest. And of irises that come to light it does not know the colours:
-what it paints between the lids gets those that the eye has where it is as bright.
+where it was darkest. Where lids open, or eyes turn, the photo's own eye lies between
+them (eyeball.py): moved along with the lids, its iris would be drawn out.
 
 Points are in sides of the aligned crop.
 """
@@ -14,69 +14,66 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy import ndimage
 
-from slider_jax import outline, photo
-from slider_jax.face.head import dense_points
-from slider_jax.face.landmarks import LIDS
+from slider_jax import eyeball, outline, photo
+from slider_jax.face.head import dense_points, irises
+from slider_jax.face.landmarks import EYE_DISTANCE, LIDS
 from slider_jax.face.maps import Vector
 from slider_jax.landmarker import Points
 from slider_jax.patch import Frame, ramp
 from slider_jax.window import SIZE, Window, window
 
 SIDE = 0.2  # of the window about an eye
+IRISES = slice(468, 473), slice(473, 478)  # of the landmark net's points
 MIDDLE = slice(3, 6)  # of a lid's points: there it is seen how far apart lids are
 # Of one shut eye the landmark net believes that it is as open as the other, by so much.
 LIKE_THE_OTHER = 0.8
 # Where what is drawn begins to show, and does: by millimetres that the head's lids
-# move, degrees of yaw (further round, lids are found where they are not), how much
-# nearer lids are, or wider apart, how little apart, and levels that are painted.
+# or irises move, degrees of yaw (further round, lids are found where they are not), how
+# much nearer lids are, or wider apart, how little apart, and how far irises go.
 MOVED = 0.3, 1.0
 TURNED = 35.0, 25.0
 NEARER = 0.004, 0.02
 WIDER = 0.0, 0.008
 APART = 0.018, 0.006
-PAINTED = 4, 16
+TURNS = 0.001, 0.004
+SHUT = 0.015  # apart: of eyes that are less open nothing is known
 LOWER = 0.75  # the line's place, from the upper lid to the lower as they are seen
 WIDTH = 0.0045  # a millimetre
 TAPER = np.array([0.5, 0.8, 1, 1, 1, 1, 0.9, 0.6, 0.2])  # outer corner to inner
 STRENGTH = 0.8
 SOFT = 0.001
 DARKEST = 0.04  # of the eye, whose mean is the colour of lashes
-SHADES = 6  # from dark to bright, of which colours are known
-ENOUGH = 100  # pixels of the window, to know them
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Eye:
-    """Of an open photo: how far its lids are apart; the colour of its lashes;
-    brightness and colour of its shades, from the darkest, in levels of 255 (None of an
-    eye that is almost shut)."""
+    """Of an open photo: how far its lids are apart, the colour of its lashes, in levels
+    of 255, and the eye itself, if enough of it is seen."""
 
     which: int  # of LIDS
     apart: float
     window: Window
     lashes: Float[np.ndarray, "3"]
-    shades: tuple[Float[np.ndarray, "s"], Float[np.ndarray, "s 3"]] | None
+    ball: eyeball.Eyeball | None
 
     def open(
         self,
         edited: photo.Photo,
         points: Points,
-        painted: Float[np.ndarray, "size size 3"],
         share: float,
+        turn: Float[np.ndarray, "2"],
     ) -> tuple[photo.Photo, UInt8[np.ndarray, "h w"]] | None:
-        """The edited photo with the eye's own colours, and where; None if it is as wide
-        as before. `painted` says what, on the crop, in levels."""
-        share = share * ramp(apart(points, self.which) - self.apart, WIDER)
-        if not share or self.shades is None:
+        """The edited photo with the eye as it was, its iris so much further, and where;
+        None if it is neither wider nor turned."""
+        wider = ramp(apart(points, self.which) - self.apart, WIDER)
+        share = share * max(wider, ramp(np.hypot(*turn), TURNS))
+        if not share or self.ball is None:
             return None
         before = self.window.see(edited.pixels)
-        light = before.mean(2, dtype=np.float32)
-        lights, colours = self.shades
-        seen = [np.interp(light, lights, colour) for colour in colours.T]
-        after = (light[..., None] + np.stack(seen, 2)).clip(0, 255)
-        much = ramp(np.abs(painted).max(2, keepdims=True), PAINTED)
-        mask = share * self.window.part(much) * between(points, self.which, self.window)
-        return self.window.paste(edited, before, after, mask)
+        opened = between(points, self.which, self.window)
+        turn = SIZE / SIDE * turn
+        after, mask = self.ball.between(opened, turn, before.astype(np.float32))
+        return self.window.paste(edited, before, after, share * mask)
 
     def shut(
         self, edited: photo.Photo, points: Points, share: float
@@ -98,9 +95,18 @@ class Eye:
 
 
 def change(worn: Vector, wanted: Vector, yaw: float) -> Float[np.ndarray, "2"]:
-    """How much is to be drawn on either eye: nothing where the head's lids rest."""
-    moved = np.abs(_apart_of_head(worn) - _apart_of_head(wanted))
-    return ramp(moved, MOVED) * ramp(abs(yaw), TURNED)
+    """How much is to be drawn on either eye: nothing where the head's rest."""
+    lids = np.abs(_apart_of_head(worn) - _apart_of_head(wanted))
+    turn = np.linalg.norm(irises(wanted) - irises(worn), axis=1)
+    return ramp(np.maximum(lids, turn), MOVED) * ramp(abs(yaw), TURNED)
+
+
+def turns(worn: Vector, wanted: Vector, yaw: float) -> Float[np.ndarray, "2 2"]:
+    """How far either iris goes, right and down, as the head's do."""
+    right, left = irises(worn)
+    scale = EYE_DISTANCE / (left - right)[0]
+    way = irises(wanted) - irises(worn)
+    return scale * way[:, :2] * [np.cos(np.radians(yaw)), -1]
 
 
 def find(
@@ -121,28 +127,20 @@ def _find(pixels, frame, size, points, flipped, which):
     around = window(frame, size, SIDE, middle, flipped)
     seen = around.see(pixels).astype(np.float32)
     y, x = SIZE // 4, SIZE // 6
-    near = _by_light(seen[y:-y, x:-x].reshape(-1, 3))
-    lashes = near[: int(DARKEST * len(near))].mean(0)
-    eye = _by_light(seen[between(points, which, around)[..., 0] == 1])
-    shades = None
-    if len(eye) > ENOUGH:
-        means = np.stack([shade.mean(0) for shade in np.array_split(eye, SHADES)])
-        light = means.mean(1)
-        shades = light, means - light[:, None]
-    return Eye(which, apart(points, which), around, lashes, shades)
+    near = seen[y:-y, x:-x].reshape(-1, 3)
+    dark = near[np.argsort(near.sum(1), kind="stable")[: int(DARKEST * len(near))]]
+    far, ball = apart(points, which), None
+    if far > SHUT:
+        opened = between(points, which, around)
+        ball = eyeball.find(seen, opened, around.places(points[IRISES[which]]))
+    return Eye(which, far, around, dark.mean(0), ball)
 
 
-def _by_light(colours):
-    return colours[np.argsort(colours.sum(1), kind="stable")]
-
-
-def between(
-    points: Points, which: int, there: Window
-) -> Float[np.ndarray, "128 128 1"]:
+def between(points: Points, which: int, there: Window) -> eyeball.Area:
     """How much of each pixel of the window lies between the lids."""
     upper, lower = (points[list(lid)] for lid in LIDS[which])
     around = np.concatenate([upper, lower[-2:0:-1]])
-    return outline.cover(there.places(around), SIZE)[..., None]
+    return outline.cover(there.places(around), SIZE)
 
 
 def apart(points: Points, which: int) -> float:

@@ -57,12 +57,14 @@ class Finish:
         if self.mouth:
             how = dict(vector=vector, painted=painted, share=share, look=look)
             yield functools.partial(self.mouth.fill, **how)
-        shares = share * eyes.change(self.worn, vector, self.face.pose[0])
+        how = self.worn, vector, self.face.pose[0]
+        shares = share * eyes.change(*how)
         if not shares.any() or not self.eyes or look() is None:
             return
-        for eye, share in zip(self.eyes, shares.tolist(), strict=True):
+        turns = eyes.turns(*how)
+        for eye, share, turn in zip(self.eyes, shares.tolist(), turns, strict=True):
             how = dict(points=look(), share=share)
-            yield functools.partial(eye.open, painted=painted, **how)
+            yield functools.partial(eye.open, turn=turn, **how)
             yield functools.partial(eye.shut, **how)
 
     @functools.cached_property

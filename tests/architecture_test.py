@@ -42,6 +42,7 @@ LAYERS = (
     ),  # world
     (
         "edit",
+        "eyeball",
         "eyes",
         "film",
         "finish",

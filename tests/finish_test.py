@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from slider_jax import eyes, finish, grain, landmarker, model_file, patch, photo
 from slider_jax.edit import Editor
@@ -111,42 +112,64 @@ def wider(session):
     return points
 
 
-def eye_of(session, pixels, eye):
-    """Colours between its lids."""
-    points = landmarker.on_crop(session.crop)
-    inside = eyes.between(points, eye.which, eye.window)[..., 0] == 1
-    return eye.window.see(pixels)[inside].astype(float)
+STILL = np.zeros(2)
 
 
-@pytest.mark.parametrize("strange", [(0, 60, 0), (60, 0, 40)])
-def test_eyes_that_open_get_the_colours_that_they_had(session, strange):
-    """Where something was painted, and brightness stays that of the paint."""
-    strange = np.array(strange) - np.mean(strange)
-    tinted = (session.photo.pixels + strange).clip(0, 255).astype(np.uint8)
+def test_eyes_that_open_are_the_photos_own(session):
+    """Whatever was painted, and it lies nowhere but between the lids."""
+    tinted = (session.photo.pixels + [-30, 60, -30]).clip(0, 255).astype(np.uint8)
     edited = session.photo.replace(pixels=tinted)
-    painted = np.full(session.crop.shape, 30, np.float32)
-    colour = lambda seen: seen - seen.mean(1, keepdims=True)
+    narrow, wide = landmarker.on_crop(session.crop), wider(session)
     for eye in session.finish.eyes:
-        how = edited, wider(session), painted, 1.0
-        result, mask = eye.open(*how)
-        true, false, ours = (
-            eye_of(session, pixels, eye)
-            for pixels in (session.photo.pixels, tinted, result.pixels)
+        result, mask = eye.open(edited, wide, 1.0, STILL)
+        inner = eyes.between(narrow, eye.which, eye.window)
+        inner = ndimage.distance_transform_edt(inner > 0.5) > 8
+        true, ours, false = (
+            eye.window.see(pixels)[inner].astype(float)
+            for pixels in (session.photo.pixels, result.pixels, tinted)
         )
-        error = [np.abs(colour(seen) - colour(true)).mean() for seen in (ours, false)]
-        assert error[0] < 0.25 * error[1]
-        assert np.abs(ours.mean(1) - false.mean(1)).mean() < 2
+        assert np.abs(ours - true).mean() < 0.15 * np.abs(false - true).mean()
         outside = mask == 0
         np.testing.assert_array_equal(result.pixels[outside], tinted[outside])
 
 
-def test_eyes_keep_what_was_not_painted_and_what_was_as_wide_before(session):
-    nothing = np.zeros(session.crop.shape, np.float32)
+def test_eyes_no_wider_and_not_turned_are_left_alone(session):
     as_before = landmarker.on_crop(session.crop)
     for eye in session.finish.eyes:
-        result, _ = eye.open(session.photo, wider(session), nothing, 1.0)
-        np.testing.assert_array_equal(result.pixels, session.photo.pixels)
-        assert eye.open(session.photo, as_before, nothing + 30, 1.0) is None
+        assert eye.open(session.photo, as_before, 1.0, STILL) is None
+        assert eye.open(session.photo, wider(session), 0.0, STILL) is None
+        assert eye.open(session.photo, as_before, 1.0, STILL + 0.01) is not None
+
+
+def test_irises_go_where_the_slider_says(session):
+    """Far enough to be seen, and those of the head as far in the same direction."""
+    rest, ways = np.zeros(30), {"eyeLookUp": [0, -1], "eyeLookDown": [0, 1]}
+    ways |= {("eyeLookInLeft", "eyeLookOutRight"): [-1, 0]}
+    before = landmarker.on_crop(session.crop)
+    for names, way in ways.items():
+        asked = dict.fromkeys([names] if isinstance(names, str) else names, 1.0)
+        turns = eyes.turns(rest, vector(asked), 0.0)
+        assert (turns @ way > 0.008).all() and np.abs(turns @ way[::-1]).max() < 0.001
+        crop = session.edit(asked).crop
+        crop = np.ascontiguousarray(crop[:, ::-1] if session.flipped else crop)
+        after = landmarker.on_crop(crop)
+        middles = [[points[i.start] for i in eyes.IRISES] for points in (before, after)]
+        seen = np.subtract(*middles[::-1]) * ([-1, 1] if session.flipped else 1)
+        assert (seen @ way > 0.003).all()
+    assert not eyes.turns(rest, vector(BLINK), 0.0).round(3).any()
+    turned = eyes.turns(rest, vector(asked), 60.0)
+    np.testing.assert_allclose(turned[:, 0], turns[:, 0] / 2)
+
+
+def test_eyes_open_evenly(session):
+    values = np.arange(0.0, 1.01, 0.1)
+    plain = dataclasses.replace(session, finishes=False)
+
+    def steps(session):
+        edits = [session.edit({"eyeWide": v}).photo.pixels.astype(int) for v in values]
+        return np.abs(np.diff(edits, axis=0)).sum((1, 2, 3))
+
+    assert steps(session).max() < 1.4 * steps(plain).max()
 
 
 def test_the_line_comes_in_gently(session):

@@ -151,8 +151,26 @@ def dense_points(
     vector: Float[np.ndarray, "k"], which: Sequence[int]
 ) -> Float[np.ndarray, "n 3"]:
     """Of the 468, on a mean face that wears the vector, with speech or without."""
+    return _places(vector, load_head().dense_landmarks[list(which)])
+
+
+def irises(vector: Float[np.ndarray, "k"]) -> Float[np.ndarray, "2 3"]:
+    """Their middles, the right eye's first, on such a face."""
+    return _places(vector, _fronts_of_eyes()).reshape(2, -1, 3).mean(1)
+
+
+@functools.cache
+def _fronts_of_eyes():
+    """Vertices, as many of either eye."""
     head = load_head()
-    at, vector = head.dense_landmarks[list(which)], np.asarray(vector, np.float64)
+    eyes = np.unique(head.face.triangles[head.part == PARTS.index("eye")])
+    x, _, z = np.asarray(head.face.mean)[eyes].T
+    sides = [eyes[side][np.argsort(-z[side])[:8]] for side in (x < 0, x > 0)]
+    return np.concatenate(sides)
+
+
+def _places(vector, at):
+    head, vector = load_head(), np.asarray(vector, np.float64)
     place = np.asarray(head.face.mean, np.float64)[at]
     worn = {"expression": vector[:EXPRESSION], "speech": vector[EXPRESSION:]}
     for name, values in worn.items():
