@@ -2,9 +2,10 @@
 
 python docs/finish.py [MODEL]
 
-Renders of people whom no training sees open their mouths and shut their eyes, and each
-picture is compared with the truth within windows about mouth and eyes: as the model
-alone paints it, and with teeth, tongue, the lines of lids, and noise drawn (finish.py).
+Renders of people whom no training sees open their mouths, shut their eyes, and open and
+turn them, and each picture is compared with the truth within windows about mouth and
+eyes: as the model alone paints it, and finished (finish.py), with teeth, tongue, the
+lines of lids, the photo's own eyes, and noise.
 LPIPS (fetched once) is how alike two pictures look, SSIM how alike they are pixel by
 pixel; ± is the standard error over people.
 """
@@ -20,19 +21,24 @@ from slider_jax.batch import to_float
 from slider_jax.edit import Editor
 from slider_jax.face.maps import load_maps
 from slider_jax.face.sessions import Renderer
-from slider_jax.face.sliders import vector
+from slider_jax.face.sliders import EMOTIONS, vector
 from slider_jax.judges import perceptual
 from slider_jax.measures.pixels import ssim
 
 # Every sixth is for testing; those before were looked at when all that was written.
 PEOPLE = range(149, 293, 6)
-SHOWN = 149, 185, 239
 SMILE = {"mouthSmileLeft": 0.6, "mouthSmileRight": 0.6}
+HAPPY = EMOTIONS["happiness"]
 WINK, OTHER = {"eyeBlinkLeft": 1.0}, {"eyeBlinkRight": 1.0}
+WIDE = {"eyeWideLeft": 1.0, "eyeWideRight": 1.0}
+ASIDE = {"eyeLookInLeft": 1.0, "eyeLookOutRight": 1.0}
+DOWN = {"eyeLookDownLeft": 1.0, "eyeLookDownRight": 1.0}
 ASKED = {
-    "mouths": ({"jawOpen": 0.8}, {"jawOpen": 0.4}, {"jawOpen": 0.5, **SMILE}),
-    "eyes": (WINK | OTHER, WINK, OTHER),
+    "mouths": ({"jawOpen": 0.8}, {"jawOpen": 0.4}, {"jawOpen": 0.5, **SMILE}, HAPPY),
+    "shut eyes": (WINK | OTHER, WINK, OTHER),
+    "open eyes": (WIDE, ASIDE, DOWN),
 }
+SHOWN = {"mouths": (149, 185, 239), "shut eyes": (185, 239), "open eyes": (221, 263)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,8 +63,14 @@ def cases(editor, person, requests):
 
 def windows(session, what, pixels):
     finish = session.finish
-    parts = finish.eyes if what == "eyes" else [finish.mouth]
+    parts = [finish.mouth] if what == "mouths" else finish.eyes
     return np.stack([part.window.see(pixels) for part in parts])
+
+
+def look(session, face, what):
+    if what == "open eyes":  # which are small
+        return strips.look(session, face, 320)[80:240, 80:240]
+    return strips.look(session, face, 160)
 
 
 def edits_of(editor, what, person):
@@ -74,7 +86,7 @@ def edits_of(editor, what, person):
             row.append(windows(session, what, pixels))
         if not cells:
             faces = session.photo.pixels, *pictures
-            cells = [strips.look(session, face, 160) for face in faces]
+            cells = [look(session, face, what) for face in faces]
     return [to_float(jnp.asarray(np.concatenate(r))) for r in rows if r], cells
 
 
@@ -108,12 +120,12 @@ def main():
             *edits, truth = pictures
             for name, measure in alike.items():
                 found[name].append([np.mean(measure(x, truth)) for x in edits])
-            cells += shown if person in SHOWN else []
+            cells += shown if person in SHOWN[what] else []
         print(f"{what}: {len(found['SSIM'])} people, {len(requests)} requests each")
         for name, values in found.items():
             tell(name, np.array(values))
     columns = ["photo", "painted", "drawn", "truth"]
-    names = [f"render {person}" for _ in ASKED for person in SHOWN]
+    names = [f"render {person}" for people in SHOWN.values() for person in people]
     sheet = strips.sheet(cells, columns, names, across=editor.model.id)
     photo.save(sheet, options.out, quality=80)
 
