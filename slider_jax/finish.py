@@ -2,7 +2,7 @@
 
 Noise where the photo's own detail is painted over or drawn out (grain.py), teeth and
 tongue in mouths that an edit opens (mouth.py), the line of lids that it shuts and the
-colours of eyes that it opens (eyes.py).
+photo's own eye where it opens or turns them (eyes.py, eyeball.py).
 """
 
 import dataclasses
