@@ -26,8 +26,7 @@ BRIGHT = 2 / 3  # of the white is darker: corners, and shade
 PALE = 0.8  # of the skin's brightness, at least, is the white's
 ENOUGH = 5  # pixels, to know a colour
 SHADE, SHADED = 0.35, 12  # how much lids darken what lay behind them, and how far
-INSET = 1, 5  # pixels from the lids, as they are now: the eye begins to show, and does
-DARK = 2, 8  # and is as dark as it was painted, and is not
+INSET = 1.5, 6  # pixels from lids that are DEEP: the eye begins to show, and does
 STILL = 2, 0  # pixels that it turns: nothing is as it was, and all that was seen is
 
 Picture = Float[np.ndarray, "128 128 3"]
@@ -44,9 +43,10 @@ class Eyeball:
     white: Picture
 
     def between(
-        self, opened: Area, turned: Float[np.ndarray, "2"], painted: Picture
+        self, opened: Area, turned: Float[np.ndarray, "2"]
     ) -> tuple[Picture, Share]:
-        """The eye between lids, its iris so many pixels away, and where it shows."""
+        """The eye between lids, its iris so many pixels away, and where it shows: not
+        at its edges, where lashes and their shade were painted."""
         iris, covers = self.iris, self.covers
         if turned.any():
             far = *turned[::-1], 0
@@ -58,11 +58,8 @@ class Eyeball:
         eye = shade * (self.white + covers * (iris - self.white))
         still = self.seen * ramp(np.hypot(*turned), STILL)
         eye = eye + still * (self.pixels - eye)
-        # Lashes and their shade were painted.
-        light, theirs = (x.mean(2, keepdims=True) for x in (eye, painted))
-        darker = np.minimum(1, theirs / np.maximum(light, 1))
-        eye = eye * (1 - (1 - ramp(depth, DARK)) * (1 - darker))
-        return eye, opened[..., None] * ramp(depth, INSET)
+        inset = depth / min(1, max(depth.max(), 1) / DEEP)
+        return eye, opened[..., None] * ramp(inset, INSET)
 
 
 def find(
@@ -73,7 +70,7 @@ def find(
     depth = ndimage.distance_transform_edt(opened > 0.5)
     seen = ramp(depth / max(1, min(DEEP, depth.max())), EDGE)
     x, y = np.meshgrid(*[np.arange(SIZE) + 0.5 - c for c in iris[0]])
-    far = np.hypot(x, y) / np.hypot(*(iris[1:] - iris[0]).T).mean()
+    far = np.hypot(x, y) / max(1, np.hypot(*(iris[1:] - iris[0]).T).mean())
     far = far / _rim(pixels.mean(2), far, seen > 0.5)
     rings = {
         f: _colour(pixels, (seen > 0.5) & (np.abs(far - f) < 0.5 / RINGS))

@@ -36,7 +36,7 @@ NEARER = 0.004, 0.02
 WIDER = 0.0, 0.008
 APART = 0.018, 0.006
 TURNS = 0.001, 0.004
-SHUT = 0.015  # apart: of eyes that are less open nothing is known
+SHUT = 0.015  # apart: of eyes of which one is less open nothing is known
 LOWER = 0.75  # the line's place, from the upper lid to the lower as they are seen
 WIDTH = 0.0045  # a millimetre
 TAPER = np.array([0.5, 0.8, 1, 1, 1, 1, 0.9, 0.6, 0.2])  # outer corner to inner
@@ -67,12 +67,13 @@ class Eye:
         None if it is neither wider nor turned."""
         wider = ramp(apart(points, self.which) - self.apart, WIDER)
         share = share * max(wider, ramp(np.hypot(*turn), TURNS))
+        # Beside a shut eye the net sees lids where they are not.
+        share = share * (1 - ramp(apart(points, 1 - self.which), APART))
         if not share or self.ball is None:
             return None
         before = self.window.see(edited.pixels)
         opened = between(points, self.which, self.window)
-        turn = SIZE / SIDE * turn
-        after, mask = self.ball.between(opened, turn, before.astype(np.float32))
+        after, mask = self.ball.between(opened, SIZE / SIDE * turn)
         return self.window.paste(edited, before, after, share * mask)
 
     def shut(
@@ -129,11 +130,11 @@ def _find(pixels, frame, size, points, flipped, which):
     y, x = SIZE // 4, SIZE // 6
     near = seen[y:-y, x:-x].reshape(-1, 3)
     dark = near[np.argsort(near.sum(1), kind="stable")[: int(DARKEST * len(near))]]
-    far, ball = apart(points, which), None
-    if far > SHUT:
+    ball = None
+    if min(apart(points, eye) for eye in (0, 1)) > SHUT:
         opened = between(points, which, around)
         ball = eyeball.find(seen, opened, around.places(points[IRISES[which]]))
-    return Eye(which, far, around, dark.mean(0), ball)
+    return Eye(which, apart(points, which), around, dark.mean(0), ball)
 
 
 def between(points: Points, which: int, there: Window) -> eyeball.Area:

@@ -33,6 +33,7 @@ LIPS += (324, 318, 402, 317, 14, 87, 178, 88, 95)
 UPPER, LOWER = LIPS.index(13), LIPS.index(14)
 FURTHER = 0.002, 0.01  # apart: the head's mouth begins to show, and is whole
 PALE = 4, 12  # levels that are painted there: teeth begin to be seen, and are
+NARROW = 0.02, 0.01  # and lips that seem to part: they do, and may part further
 OWN = 0.028, 0.045  # apart in the photo: its own teeth begin to stay, and do
 SCALE = 0.8, 1.25  # of mouths, to that of the head
 FARTHEST = 0.035  # below where it is found, the lower lip; and as far as it went
@@ -86,6 +87,7 @@ class Mouth:
         further, asked = (gap(x) - gap(self.lips) for x in (lips, goal))
         # Where teeth are painted onto the lower lip, they are taken for lip.
         pale = self._pale(painted, self._opened(lips, goal, FARTHEST))
+        pale = pale * ramp(further, NARROW)
         share = share * max(ramp(further, FURTHER), pale * ramp(asked, FURTHER))
         if not share:
             return None

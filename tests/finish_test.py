@@ -113,6 +113,12 @@ def wider(session):
 
 
 STILL = np.zeros(2)
+LOOKS = {
+    ("eyeLookUp",): [0, -1],
+    ("eyeLookDown",): [0, 1],
+    ("eyeLookInRight", "eyeLookOutLeft"): [1, 0],
+    ("eyeLookInLeft", "eyeLookOutRight"): [-1, 0],
+}
 
 
 def test_eyes_that_open_are_the_photos_own(session):
@@ -141,24 +147,27 @@ def test_eyes_no_wider_and_not_turned_are_left_alone(session):
         assert eye.open(session.photo, as_before, 1.0, STILL + 0.01) is not None
 
 
-def test_irises_go_where_the_slider_says(session):
-    """Far enough to be seen, and those of the head as far in the same direction."""
-    rest, ways = np.zeros(30), {"eyeLookUp": [0, -1], "eyeLookDown": [0, 1]}
-    ways |= {("eyeLookInLeft", "eyeLookOutRight"): [-1, 0]}
-    before = landmarker.on_crop(session.crop)
-    for names, way in ways.items():
-        asked = dict.fromkeys([names] if isinstance(names, str) else names, 1.0)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_irises_go_where_the_slider_says(editor, mirrored):
+    """As the net sees them in the finished photo, and those of the head as far."""
+    pixels = photo.open_photo(OPEN).pixels
+    session = editor.open(pixels[:, ::-1] if mirrored else pixels)
+
+    def middles(opened):
+        size = len(session.crop)
+        points = landmarker.on_crop(photo.crop(opened, session.frame, size))
+        return np.stack([points[i.start] for i in eyes.IRISES])
+
+    rest, before, far = np.zeros(30), middles(session.photo), 0.004
+    for names, way in LOOKS.items():
+        asked = dict.fromkeys(names, 1.0)
         turns = eyes.turns(rest, vector(asked), 0.0)
-        assert (turns @ way > 0.008).all() and np.abs(turns @ way[::-1]).max() < 0.001
-        crop = session.edit(asked).crop
-        crop = np.ascontiguousarray(crop[:, ::-1] if session.flipped else crop)
-        after = landmarker.on_crop(crop)
-        middles = [[points[i.start] for i in eyes.IRISES] for points in (before, after)]
-        seen = np.subtract(*middles[::-1]) * ([-1, 1] if session.flipped else 1)
-        assert (seen @ way > 0.003).all()
-    assert not eyes.turns(rest, vector(BLINK), 0.0).round(3).any()
+        assert (turns @ way > 2 * far).all() and np.abs(turns @ way[::-1]).max() < 0.001
+        moved = middles(session.edit(asked).photo) - before
+        assert (moved @ way > far).all(), (asked, moved)
     turned = eyes.turns(rest, vector(asked), 60.0)
     np.testing.assert_allclose(turned[:, 0], turns[:, 0] / 2)
+    assert not eyes.turns(rest, vector(BLINK), 0.0).round(3).any()
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,24 @@ def test_relative_to_a_device_is_relative_to_its_own_faces():
     own = np.stack([play(*scores[:, i], mean=jnp.mean) for i in range(8)])
     np.testing.assert_allclose(shared("device"), own, rtol=1e-5)
     assert np.abs(shared("all") - own).min() > 1e-3
+
+
+@pytest.mark.parametrize("player", ["critic", "generator"])
+def test_the_system_asks_for_the_mean_that_it_is_relative_to(player):
+    whole = systems_test.shapes(one(systems_test.noise(n_critic=1)))
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 8))
+    asked = set()
+
+    def mean(x, name):
+        asked.add(name)
+        return x.mean()
+
+    for relative_to in MEANS:
+        model = systems_test.SMALL | dict(relative_to=relative_to)
+        system = systems.create("slidergan", **model)
+        params = jax.eval_shape(system.init, key, whole)
+        of = getattr(system, f"{player}_losses")
+        of = functools.partial(of, batch_mean=functools.partial(mean, name=relative_to))
+        jax.eval_shape(of, params, whole, keys)
+    assert asked == {"all", "position"}
