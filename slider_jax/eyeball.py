@@ -47,12 +47,8 @@ class Eyeball:
     ) -> tuple[Picture, Share]:
         """The eye between lids, its iris so many pixels away, and where it shows: not
         at its edges, where lashes and their shade were painted."""
-        iris, covers = self.iris, self.covers
-        if turned.any():
-            far = *turned[::-1], 0
-            iris, covers = (
-                ndimage.shift(x, far, order=1, mode="nearest") for x in (iris, covers)
-            )
+        moved = dict(shift=(*turned[::-1], 0), order=1, mode="nearest")
+        iris, covers = (ndimage.shift(x, **moved) for x in (self.iris, self.covers))
         depth = ndimage.distance_transform_edt(opened > 0.5)[..., None]
         shade = 1 - (1 - self.seen) * SHADE * (1 - ramp(depth, (0, SHADED)))
         eye = shade * (self.white + covers * (iris - self.white))

@@ -85,9 +85,9 @@ class Mouth:
             return None
         lips = points[list(LIPS)]
         further, asked = (gap(x) - gap(self.lips) for x in (lips, goal))
-        # Where teeth are painted onto the lower lip, they are taken for lip.
-        pale = self._pale(painted, self._opened(lips, goal, FARTHEST))
-        pale = pale * ramp(further, NARROW)
+        pale = ramp(further, NARROW)
+        if pale:  # teeth that are painted onto the lower lip are taken for lip
+            pale = pale * self._pale(painted, self._opened(lips, goal, FARTHEST))
         share = share * max(ramp(further, FURTHER), pale * ramp(asked, FURTHER))
         if not share:
             return None
