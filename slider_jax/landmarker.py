@@ -26,6 +26,7 @@ MOST_TILES, MOST_PLACES = 1000, 100  # about a second each
 # The landmark net's belief (a logit) in what it sees: faces reach 8 and more at a
 # second look, noise stays under 6; below the hope a second look is not worth while.
 BELIEF, HOPE = 7.0, -2.0
+MOST_LOOKS, UPRIGHT = 6, 0.15  # after the first one; radians
 _TILE, _STRIDE = 128, 64
 _MESH = 256
 ROOM = 1.5  # the landmark net wants to see that much more than the face
@@ -76,10 +77,17 @@ def locate(
     pixels: UInt8[np.ndarray, "h w 3"], region: Region
 ) -> tuple[Float[np.ndarray, "478 3"], float]:
     """Points in picture pixels (z likewise, less is nearer) and whether a face is there
-    (0..1, half at BELIEF). The first look corrects the region for the second."""
+    (0..1, half at BELIEF). Each look corrects the region for the next: two do, or more
+    where the second still shows the face turned."""
     points, belief = _look_closely(pixels, region)
-    if belief > HOPE:
-        points, belief = _look_closely(pixels, around(points))
+    for _ in range(MOST_LOOKS):
+        if belief < HOPE:
+            break
+        region = around(points)
+        points, belief = _look_closely(pixels, region)
+        turned = around(points).angle - region.angle
+        if np.cos(turned) > np.cos(UPRIGHT):
+            break
     return points, float(_sigmoid(belief - BELIEF))
 
 
