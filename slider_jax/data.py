@@ -6,6 +6,7 @@ threads, worker processes or hosts, and not of where an earlier run stopped.
 
 import bisect
 import dataclasses
+import functools
 import io
 import itertools
 import os
@@ -163,6 +164,7 @@ def stream(
     threads: int = 1,
     workers: int = 0,
     cache: bool = False,
+    shown: bool = False,
 ) -> grain.DatasetIterator:
     """Batches [n_critic, batch_size / processes, ...] without end, from step `start`.
 
@@ -181,7 +183,8 @@ def stream(
     `process` is (index, count) of the hosts. On machines of few cores one thread is
     faster than several; `workers` are processes of their own; `cache` keeps the decoded
     split in memory. The iterator has Grain's exact `get_state` and `set_state`, and
-    `start=n` goes on where any run, whatever its workers, stood after n steps.
+    `start=n` goes on where any run, whatever its workers, stood after n steps. With
+    `shown`, the target of a stranger's expression is the stranger, for people to see.
     """
     faces = open_split(folder, split, size=size)
     if labels not in COLUMNS:
@@ -208,6 +211,7 @@ def stream(
         parameters=conditions(labels, table, speech=speech, au_noise=au_noise),
         choose=choose,
         paired=pair is not _strangers,
+        shown=shown,
         shape=(n_critic, batch_size),
         mine=slice(index * local, (index + 1) * local),
         seed=seed,
@@ -225,7 +229,7 @@ def stream(
             flags.FLAGS.mark_as_parsed()
         steps = steps.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
     # Floats are four times as big: not before they have left a worker.
-    steps = steps.map(_to_batch)
+    steps = steps.map(functools.partial(_to_batch, paired=rounds.paired))
     ahead = grain.experimental.ThreadPrefetchIterDataset
     return iter(ahead(steps, prefetch_buffer_size=1))
 
@@ -252,6 +256,7 @@ class Rounds:
     parameters: np.ndarray  # [rows, k]
     choose: Callable
     paired: bool
+    shown: bool
     shape: tuple[int, int]  # n_critic, and the batch over all hosts
     mine: slice  # of that batch
     seed: int
@@ -271,9 +276,9 @@ class Rounds:
             expression=self.parameters[rows],
             target_expression=self.parameters[targets],
         )
-        if self.paired:
+        if self.paired or self.shown:
             chosen["target"] = self.images[targets]
-        else:
+        if not self.paired:
             chosen["target_expression"] += self.noise * noise[:, self.mine]
         if self.mirror is not None:
             turned = flip < 0.5
@@ -295,11 +300,10 @@ class Rounds:
                 many[place] = shot(many[place])
 
 
-def _to_batch(chosen: dict[str, np.ndarray]) -> Batch:
-    """Without a pair the target is the image itself: there, and ignored."""
-    paired = "target" in chosen
+def _to_batch(chosen: dict[str, np.ndarray], *, paired: bool) -> Batch:
+    """Without a pair the target is ignored; if none is there, it is the image."""
     image = to_float(chosen.pop("image"))
-    target = to_float(chosen.pop("target")) if paired else image
+    target = to_float(chosen.pop("target")) if "target" in chosen else image
     paired = np.full(image.shape[:2], paired)
     return Batch(image=image, target=target, paired=paired, **chosen)
 

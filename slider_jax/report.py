@@ -18,7 +18,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from slider_jax.batch import to_bytes
 
 PAPER, INK, FAINT, MORE, LESS = "#ffffff", "#20242c", "#8a919e", "#5b8dbd", "#c8553d"
-COLUMNS = ("a face", "the sliders", "the edit", "where it painted", "the truth")
+COLUMNS = ("a face", "the sliders", "the edit", "where it painted")
 GAP, MARGIN, TITLE = 6, 16, 26
 
 
@@ -138,12 +138,12 @@ def sample_sheet(blocks: Sequence[tuple[str, dict[str, Any]]]) -> Image.Image:
     """One row an example, its columns as in COLUMNS, under the title of its block.
 
     A block holds `image`, `edit`, `target` [b h w 3] in [-1, 1], `mask` [b h w 1],
-    `expression` [b k] and `paired` [b]: where there is no truth, the face whose
-    expression was borrowed is not shown either.
+    `expression` [b k] and `paired` [b]: the last column is the truth where there is
+    one, and else the face whose expression was borrowed.
     """
     size = max(96, blocks[0][1]["image"].shape[1])
     rows = sum(len(block["image"]) for _, block in blocks)
-    width = len(COLUMNS) * (size + GAP) + 2 * MARGIN
+    width = (len(COLUMNS) + 1) * (size + GAP) + 2 * MARGIN
     height = rows * (size + GAP) + len(blocks) * (TITLE + 18) + 2 * MARGIN
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -151,7 +151,8 @@ def sample_sheet(blocks: Sequence[tuple[str, dict[str, Any]]]) -> Image.Image:
     for title, block in blocks:
         draw.text((MARGIN, top), title, INK, _font(15))
         top += TITLE
-        for column, name in enumerate(COLUMNS):
+        target = "the truth" if np.all(block["paired"]) else "the stranger"
+        for column, name in enumerate((*COLUMNS, target)):
             middle = MARGIN + column * (size + GAP) + size / 2
             draw.text((middle, top), name, FAINT, _font(11), anchor="ma")
         top += 18
@@ -161,7 +162,7 @@ def sample_sheet(blocks: Sequence[tuple[str, dict[str, Any]]]) -> Image.Image:
                 _bars(block["expression"][i], size),
                 _face(block["edit"][i], size),
                 _face(np.repeat(block["mask"][i] * 2 - 1, 3, axis=2), size),
-                *([_face(block["target"][i], size)] if block["paired"][i] else []),
+                _face(block["target"][i], size),
             ]
             for column, picture in enumerate(pictures):
                 sheet.paste(picture, (MARGIN + column * (size + GAP), top))

@@ -118,6 +118,15 @@ def test_an_unpaired_target_is_a_random_face_of_the_same_split(folder, speech):
     assert {face.target_expression.tobytes() for face in faces} == known
 
 
+def test_a_stranger_can_be_seen_and_nothing_else_changes(folder):
+    known = truth(folder, "train_unpaired")
+    shown = take(3, folder, "train_unpaired", shown=True)
+    for face in examples(shown):
+        assert key(face.target_expression, face.target) in known and not face.paired
+    plain = take(3, folder, "train_unpaired")
+    assert_same([face.replace(target=face.image) for face in shown], plain)
+
+
 def test_noise_moves_targets_by_no_more_than_asked(folder):
     (plain,) = take(1, folder, "train_unpaired")
     (noisy,) = take(1, folder, "train_unpaired", noise=0.1)
@@ -169,6 +178,7 @@ def test_a_pair_is_one_photograph_and_examples_are_many(folder):
         parameters=np.zeros((100, 1)),
         choose=lambda order, luck, coin: (order, order + 1),
         paired=True,
+        shown=False,
         shape=(2, 4),
         mine=slice(0, 4),
         seed=0,

@@ -105,7 +105,7 @@ def test_floor_and_ceiling_are_what_they_say(test_set):
 def test_pairs_are_of_one_test_person_and_session(test_set):
     table = test_set.paired.table
     chosen = testset.pairs(test_set.paired, seed=0)
-    assert len(np.unique(chosen, axis=0)) == len(chosen) == 4 * 21 * 20
+    assert len(np.unique(chosen, axis=0)) == len(chosen) == 40 * 4 * 3
     for name in ("identity", "session"):
         np.testing.assert_array_equal(*table[name][chosen.T])
     assert (chosen[:, 0] != chosen[:, 1]).all()

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from tensorboardX import record_writer
 
-from slider_jax import report
+from slider_jax import prepare, report
+from slider_jax.batch import Batch
 
 
 def write(workdir, steps, start=0):
@@ -117,6 +118,26 @@ def test_a_sheet_shows_face_sliders_edit_mask_and_truth():
     assert np.array_equal(bars[70, 20], np.asarray(less)[0, 0])
 
 
-def test_without_a_truth_its_place_is_empty():
-    sheet = report.sample_sheet([("Title", block(paired=False))])
-    assert column(sheet, 4).min() == 255
+def test_without_a_truth_the_stranger_is_shown_under_that_name():
+    known, borrowed = (
+        np.asarray(report.sample_sheet([("Title", block(paired=paired))]))
+        for paired in (True, False)
+    )
+    differs = np.argwhere((known != borrowed).any(-1))
+    names = report.MARGIN + report.TITLE
+    assert names <= differs[:, 0].min() and differs[:, 0].max() < names + 18
+    assert differs[:, 1].min() > report.MARGIN + 4 * (96 + report.GAP)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_a_sheet_begins_with_what_changes_most(paired):
+    """Of faces that go from neutral; the same face again comes later."""
+    faces = np.array([0.1, 0.2, 0.3, 0.4, 0.4])
+    change = np.array([0.1, 0.3, 0.5, 0.2, 0.4])
+    image = faces[:, None, None, None] * np.ones((5, 2, 2, 3))
+    worn = np.zeros((5, 2))
+    worn[2] = 1  # it goes to neutral
+    wanted = np.where(worn, 0, change[:, None] if not paired else 0.5)
+    shown = image + change[:, None, None, None]
+    batch = Batch(image, worn, shown, wanted, np.full(5, paired))
+    assert prepare._telling(batch).tolist() == [4, 1, 0, 2, 3]
