@@ -55,7 +55,8 @@ class Photo:
 
     A `grey` photo has three equal channels and is saved with one. `encoder` is what
     saving needs to compress as the source did. `faces` tells what faces wear that were
-    edited by us, see photo_record.py.
+    edited by us, see photo_record.py, and `flipped` how they were looked at: so will be
+    others in the same photo (photo.is_flipped).
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
@@ -68,10 +69,11 @@ class Photo:
     xmp: bytes | None = None
     encoder: dict[str, Any] = dataclasses.field(default_factory=dict)
     faces: tuple[photo_record.Face, ...] = ()
+    flipped: bool | None = None
 
     def replace(self, **changes: Any) -> "Photo":
-        """With other pixels, nothing is known of the faces unless `faces` says it."""
-        forget = {"faces": ()} if "pixels" in changes else {}
+        """With other pixels, nothing is known of the faces unless `changes` say it."""
+        forget = {"faces": (), "flipped": None} if "pixels" in changes else {}
         return dataclasses.replace(self, **forget | changes)
 
 

@@ -102,7 +102,7 @@ def faces(count, size=(400, 260)):
     whole = Image.new("RGB", size, (120, 130, 140))
     for i, row in enumerate(rows[:count]):
         face = Image.fromarray(split[np.array([row])][0]).resize((150, 150))
-        whole.paste(face, (20 + 200 * i, 50))
+        whole.paste(face, (20 + size[0] // 2 * i, 50))
     return png(whole)
 
 

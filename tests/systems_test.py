@@ -42,12 +42,13 @@ def shapes(tree):
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
+@pytest.mark.parametrize("size", [64, 128, 256])
 @pytest.mark.parametrize("name", systems.NAMES)
-def test_every_system_keeps_the_contract_at_full_size(name):
+def test_every_system_keeps_the_contract_at_full_size(name, size):
     """Shapes only, nothing runs."""
-    system = systems.create(name, parameters=30)
+    system = systems.create(name, parameters=30, size=size)
     assert isinstance(system, systems.System)
-    b = shapes(one(batches(1, 2, size=128, parameters=30)))
+    b = shapes(one(batches(1, 2, size=size, parameters=30)))
     key = jax.eval_shape(lambda: jax.random.key(0))
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 2))
     params = jax.eval_shape(system.init, key, b)
@@ -56,7 +57,7 @@ def test_every_system_keeps_the_contract_at_full_size(name):
         terms = jax.eval_shape(lambda *a, f=losses_fn: f(*a, jnp.mean), params, b, keys)
         assert all(loss.shape == (2,) for loss in terms.values()), terms
     painted = jax.eval_shape(system.paint, params["generator"], b.image, b.expression)
-    assert [x.shape for x in painted] == [(2, 128, 128, n) for n in (3, 1, 2)]
+    assert [x.shape for x in painted] == [(2, size, size, n) for n in (3, 1, 2)]
 
 
 def test_an_unknown_system_is_refused_with_those_there_are():
