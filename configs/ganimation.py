@@ -91,7 +91,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     if "blendshapes" in asked:
         config.model.parameters = 30
         config.data.labels = "components"
-    # Networks, steps and batches of SliderGAN's.
+    # Networks and batches of SliderGAN's `:small`.
     if {"demo", "small", "default"} & {*asked}:
         config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
         config.model.update(mapped=True, added=True, distance="squared")

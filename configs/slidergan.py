@@ -127,12 +127,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         config.phases[0].weights.generator.update(paired=500.0, colour=250.0)
         config.phases[1].weights.generator.update(reconstruction=20.0, attention=0.02)
         config.every = dict(log=20, samples=250, checkpoint=500)
-    if "demo" in asked:
-        # What moves need not be painted, and folded, two steps cost as much as one.
-        config.model.update(warped=True, fold=2)
-        config.data.pairs = "any"
-        config.phases[0].steps, config.phases[1].steps = 1900, 100
-    if {"small", "default"} & {*asked}:  # as the demo, but the critic reads first
+    if {"small", "default"} & {*asked}:  # the critic reads first
         config.identity = "dlib"
         config.data.update(folder=None, n_critic=2)
         config.learning_rate.critic = 1e-3
@@ -143,6 +138,11 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
         for p, steps in zip(config.phases, (5000, 800, 100), strict=True):
             p.steps = steps
         config.every.update(samples=400, checkpoint=400)
+    elif "demo" in asked:
+        # What moves need not be painted, and folded, two steps cost as much as one.
+        config.model.update(warped=True, fold=2)
+        config.data.pairs = "any"
+        config.phases[0].steps, config.phases[1].steps = 1900, 100
     # The model in the package: fifteen hours of one core, by the steps of its parts.
     if "default" in asked:
         config.identity = "none"  # what the comparison of :small found best

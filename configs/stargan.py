@@ -77,7 +77,7 @@ def get_config(variant: str = "full") -> ml_collections.ConfigDict:
     config.keep = 3  # checkpoints
     config.samples = 4  # rows of each block of a sheet
 
-    if {"demo", "small"} & {*asked}:  # networks, steps and batches of SliderGAN's
+    if {"demo", "small"} & {*asked}:  # networks and batches of SliderGAN's `:small`
         config.model.update(size=64, width=24, blocks=4, depth=5, initial="he")
         config.model.update(mapped=True, added=True, distance="squared")
         config.data.update(folder="tiny", batch_size=8, n_critic=1, cache=True)

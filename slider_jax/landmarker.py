@@ -24,7 +24,7 @@ LIKELY = 0.5  # the detector's score from which a place is worth a look
 SAME = 0.3  # of two boxes' union in both: then they are one face
 MOST_TILES, MOST_PLACES = 1000, 100  # about a second each
 # The landmark net's belief (a logit) in what it sees: faces reach 8 and more at a
-# second look, noise stays under 6; below the hope a second look is not worth while.
+# second look, noise stays under 6; below the hope another look is not worth while.
 BELIEF, HOPE = 7.0, -2.0
 MOST_LOOKS, UPRIGHT = 6, 0.15  # after the first one; radians
 _TILE, _STRIDE = 128, 64

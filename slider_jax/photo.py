@@ -63,11 +63,8 @@ class Face:
 def is_flipped(photo: Photo) -> bool:
     """Whether the nets look at the mirror image: that with the lesser bytes.
 
-    A photo that is its own mirror image has only one. Edited, it is looked at as it
-    was: whichever face comes first, all get the same.
+    A photo that is its own mirror image has only one.
     """
-    if photo.flipped is not None:
-        return photo.flipped
     for row in photo.pixels:
         here, there = row.tobytes(), row[::-1].tobytes()
         if here != there:

@@ -55,8 +55,7 @@ class Photo:
 
     A `grey` photo has three equal channels and is saved with one. `encoder` is what
     saving needs to compress as the source did. `faces` tells what faces wear that were
-    edited by us, see photo_record.py, and `flipped` how they were looked at: so will be
-    others in the same photo (photo.is_flipped).
+    edited by us, see photo_record.py.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
@@ -69,11 +68,10 @@ class Photo:
     xmp: bytes | None = None
     encoder: dict[str, Any] = dataclasses.field(default_factory=dict)
     faces: tuple[photo_record.Face, ...] = ()
-    flipped: bool | None = None
 
     def replace(self, **changes: Any) -> "Photo":
-        """With other pixels, nothing is known of the faces unless `changes` say it."""
-        forget = {"faces": (), "flipped": None} if "pixels" in changes else {}
+        """With other pixels, nothing is known of the faces unless `faces` says it."""
+        forget = {"faces": ()} if "pixels" in changes else {}
         return dataclasses.replace(self, **forget | changes)
 
 

@@ -331,8 +331,8 @@ def _telling(batch):
     amount = lambda expression: np.abs(expression).sum(axis=1)
     seen = shift(batch.image, batch.target)
     asked = shift(batch.expression, batch.target_expression)
-    grows = amount(batch.target_expression) > amount(batch.expression)
-    order = np.argsort(-np.where(batch.paired, seen, asked) * grows)
+    grows = amount(batch.target_expression) >= amount(batch.expression)
+    order = np.argsort(-np.where(batch.paired, seen, asked) * grows, kind="stable")
     _, first = np.unique(batch.image[order].sum(axis=(1, 2, 3)), return_index=True)
     fresh = np.sort(first)
     return order[np.append(fresh, np.setdiff1d(np.arange(len(order)), fresh))]

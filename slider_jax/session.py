@@ -154,7 +154,7 @@ class Session:
         }
         before = photo.known(self.photo, self.measured.face)
         others = [face for face in self.photo.faces if face is not before]
-        pasted = pasted.replace(faces=(*others, known), flipped=self.flipped)
+        pasted = pasted.replace(faces=(*others, known))
         changed = _count_changed(self.photo.pixels, pasted.pixels, native)
         return self._result(
             *(pasted, native, wanted, crop, started),

@@ -30,7 +30,7 @@ def located(image):
 
 
 def test_landmarks_lie_where_they_were_drawn(faces):
-    """To 2 % of the picture; measured 1.6 %, which is 6 % of the eyes' distance."""
+    """To 2 % of the picture; measured 1.2 %, which is 5 % of the eyes' distance."""
     found = [located(image) for image in faces[0]]
     distance = [
         np.linalg.norm(points - true, axis=1).mean()
@@ -67,7 +67,7 @@ def test_a_long_picture_is_looked_at_in_the_middle_of_a_tile(faces, size):
 
 
 def test_noise_and_faces_upside_down_are_not_believed(faces):
-    """One of eight is by a hair (.525): not certain, so the right way up wins."""
+    """Of eight, by .011 at most: the right way up wins."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
     noise = np.asarray(Image.fromarray(noise).resize((SIZE, SIZE)))
 
@@ -77,8 +77,7 @@ def test_noise_and_faces_upside_down_are_not_believed(faces):
         return max(scores, default=0.0)
 
     assert score(noise) < 0.5
-    turned = sorted(score(np.ascontiguousarray(image[::-1])) for image in faces[0])
-    assert turned[-2] < 0.1 and turned[-1] < 0.6
+    assert all(score(np.ascontiguousarray(image[::-1])) < 0.1 for image in faces[0])
 
 
 def test_the_same_picture_gives_the_same_numbers_from_any_thread(faces):

@@ -129,15 +129,28 @@ def test_without_a_truth_the_stranger_is_shown_under_that_name():
     assert differs[:, 1].min() > report.MARGIN + 4 * (96 + report.GAP)
 
 
+CHANGE = np.array([0.1, 0.3, 0.5, 0.2, 0.4])
+
+
+def telling(worn, wanted, paired=True):
+    """Of five faces, the last two of which are one, that change by CHANGE."""
+    image = np.array([0.1, 0.2, 0.3, 0.4, 0.4])[:, None, None, None] * np.ones(
+        (2, 2, 3)
+    )
+    shown = image + CHANGE[:, None, None, None]
+    batch = Batch(image, worn, shown, wanted, np.full(5, paired))
+    return prepare._telling(batch).tolist()
+
+
 @pytest.mark.parametrize("paired", [True, False])
 def test_a_sheet_begins_with_what_changes_most(paired):
     """Of faces that go from neutral; the same face again comes later."""
-    faces = np.array([0.1, 0.2, 0.3, 0.4, 0.4])
-    change = np.array([0.1, 0.3, 0.5, 0.2, 0.4])
-    image = faces[:, None, None, None] * np.ones((5, 2, 2, 3))
     worn = np.zeros((5, 2))
-    worn[2] = 1  # it goes to neutral
-    wanted = np.where(worn, 0, change[:, None] if not paired else 0.5)
-    shown = image + change[:, None, None, None]
-    batch = Batch(image, worn, shown, wanted, np.full(5, paired))
-    assert prepare._telling(batch).tolist() == [4, 1, 0, 2, 3]
+    worn[2] = 1
+    wanted = np.where(worn, 0, 0.5 if paired else CHANGE[:, None])
+    assert telling(worn, wanted, paired) == [4, 1, 0, 2, 3]
+
+
+def test_a_sheet_of_classes_begins_with_what_changes_most():
+    classes = np.eye(7)
+    assert telling(classes[:5], classes[1:6]) == [2, 4, 1, 0, 3]

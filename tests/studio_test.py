@@ -91,15 +91,13 @@ def test_a_preview_shows_what_the_download_holds(server, one):
     assert abs(pixels(small) - np.asarray(shrunk).astype(int)).mean() < 6
 
 
-def test_each_face_keeps_its_own_request(server):
-    """Of two that are far apart: the small model paints beside a face, too."""
-    two = small_studio.faces(2, (600, 260))
+def test_each_face_keeps_its_own_request(server, two):
     tab = server.tab(two)
     both = {"face": 1, "steps": [layer(0, mouthSmile=1.0) | layer(1, happiness=1.0)]}
-    _, (picture,) = render(server, tab, both, side=600)
+    _, (picture,) = render(server, tab, both)
     changed = (abs(pixels(picture) - pixels(two)) > 24).any(-1)
-    assert changed[:, :290].any() and changed[:, 310:].any()
-    _, (other,) = render(server, tab, both | {"face": 0}, side=600)
+    assert changed[:, :190].any() and changed[:, 210:].any()
+    _, (other,) = render(server, tab, both | {"face": 0})
     assert abs(pixels(picture) - pixels(other)).mean() < 1
 
 

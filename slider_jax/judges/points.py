@@ -31,7 +31,7 @@ def points(images: UInt8[np.ndarray, "n h h 3"]) -> Float[np.ndarray, "n 68 2"]:
 def poses(points: Float[np.ndarray, "n 68 2"]) -> Float[np.ndarray, "n 3"]:
     """(yaw, pitch, roll) in degrees, as if the face were at rest; NaN without points.
 
-    Measured: 1.5, 3.7 and 0.6 degrees from a render's camera. Most of it is the same in
+    Measured: 2.0, 3.3 and 1.0 degrees from a render's camera. Most of it is the same in
     every picture of a sitting, where an expression moves it by 0.6, 1.0 and 0.3.
     """
     solid = _solid()
