@@ -95,14 +95,16 @@ def png(image):
 
 
 def faces(count, size=(400, 260)):
-    """A picture with one or two faces of the tiny set, as PNG.
+    """A picture with one or two people of the tiny set, as PNG.
 
     As in every photo, its first row is not its own mirror image: by that, and not by an
     edit, is decided which of the two is looked at.
     """
     split = data.open_split(FOLDER / "tiny", "test_paired")
-    pose = np.abs(split.columns(["pose"])["pose"]).max(1)
-    rows = np.argsort(pose)[:2]
+    table = split.columns(["pose", "identity"])
+    order = np.argsort(np.abs(table["pose"]).max(1), kind="stable")
+    _, first = np.unique(table["identity"][order], return_index=True)
+    rows = order[np.sort(first)]
     whole = Image.new("RGB", size, (120, 130, 140))
     whole.putpixel((0, 0), (121, 130, 140))
     for i, row in enumerate(rows[:count]):
