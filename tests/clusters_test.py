@@ -7,11 +7,14 @@ pytestmark = pytest.mark.slow
 
 
 def launch(workdir, *options):
-    """SliderGAN itself, as a user starts it; slowly, or Adam makes much of rounding."""
+    """SliderGAN itself, as a user starts it; slowly, or Adam makes much of rounding.
+
+    By squares: gradients of absolute distances jump where rounding decides a sign.
+    """
     config = "--config=configs/slidergan.py:tiny"
     rates = [f"--config.learning_rate.{p}=1e-5" for p in ("critic", "generator")]
-    where = f"--workdir={workdir}"
-    command = ("launch/main.py", config, *rates, where, *options)
+    others = ("--config.model.distance=squared", f"--workdir={workdir}")
+    command = ("launch/main.py", config, *rates, *others, *options)
     return run(workdir, *command, xla="--xla_backend_optimization_level=0")
 
 
@@ -29,9 +32,7 @@ def test_slidergan_itself_trains_both_phases(tiny):
 
 
 def test_two_launched_together_are_one(tiny, tmp_path):
-    """One of them writes. Gradients of distances jump where a difference is 0."""
+    """One of them writes."""
     finish(*start_two(tmp_path / "two", "--multihost", start=launch))
-    norm = "generator/gradient_norm"
     for one, two in zip(metrics(tiny), metrics(tmp_path / "two"), strict=True):
-        assert two.pop(norm) == pytest.approx(one.pop(norm), rel=1e-3)
         assert two == pytest.approx(one, rel=1e-4, abs=1e-5)

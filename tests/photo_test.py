@@ -45,12 +45,12 @@ def couple(face):
 def test_a_render_is_aligned_as_it_already_is(tiny):
     """Within what the session's jitter (3 %, 2 degrees) and the face's expression do.
 
-    Corners of the face move by 3.0 % of the width (median; 7.3 % at most). Against the
-    frame of the landmarks that were drawn it is 1.3 %, and 4.5 % at most but for one
-    face with a crooked mouth wide open (8.3 %).
+    Corners of the face move by 3.0 % of the width (median; 6.7 % at most). Against the
+    frame of the landmarks that were drawn it is 1.2 % (2.3 % at most; of all 154 faces
+    that are found two, of one person, are off by 5.5 and 8.3 %).
     """
     split, points, _ = tiny
-    rows = np.arange(0, len(split), 7)
+    rows = np.arange(0, len(split), 12)
     goal = SIZE * photo._reference()[landmarks.RIGID]
     corners = SIZE * np.array([[0.2, 0.2], [0.8, 0.2], [0.2, 0.8], [0.8, 0.8]])
     off, off_drawn = [], []
@@ -61,8 +61,7 @@ def test_a_render_is_aligned_as_it_already_is(tiny):
         off.append(abs(here - corners).max())
         off_drawn.append(abs(here - patch.move(drawn, corners)).max())
     assert np.median(off) < 0.06 * SIZE and max(off) < 0.12 * SIZE
-    assert np.median(off_drawn) < 0.02 * SIZE and max(off_drawn) < 0.09 * SIZE
-    assert np.sort(off_drawn)[-2] < 0.05 * SIZE
+    assert np.median(off_drawn) < 0.02 * SIZE and max(off_drawn) < 0.05 * SIZE
 
 
 def test_the_pose_is_the_camera_s(tiny):
