@@ -11,7 +11,7 @@ from jax import lax
 from slider_jax.ops import winograd
 
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
-_FEW = 32  # pixels, beside the thousands of a kernel's taps and channels
+_FEW = 64  # pixels, beside the thousands of a kernel's taps and channels
 
 
 def _convolve(x, kernel, stride, padding):
@@ -128,7 +128,11 @@ def _product_image(geometry, dy, kernel):
     kernel = _trim(geometry, kernel)
     *taps_and_channels, o = kernel.shape
     # Two matrices, or XLA would transpose the kernel in memory.
-    parts = jnp.einsum("no,to->nt", dy.reshape(-1, o), kernel.reshape(-1, o))
+    pixels, taps = dy.reshape(-1, o), kernel.reshape(-1, o)
+    if len(pixels) > _FEW:
+        parts = jnp.einsum("no,to->nt", pixels, taps)
+    else:
+        parts = lax.optimization_barrier(jnp.einsum("to,no->tn", taps, pixels)).T
     parts = parts.reshape(*dy.shape[:3], *taps_and_channels)
     s = geometry.stride
     # How many pixels of each remainder, rounded up to whole strides.
@@ -143,7 +147,7 @@ def _product_image(geometry, dy, kernel):
                 after = blocks[axis] + shift - geometry.output[axis]
                 yield tap, -shift, after
 
-    def pixels(row, column):
+    def sums(row, column):
         total = jnp.zeros((dy.shape[0], *blocks, kernel.shape[2]), dy.dtype)
         for i, *rows in hear(0, row):
             for j, *columns in hear(1, column):
@@ -152,7 +156,7 @@ def _product_image(geometry, dy, kernel):
                 total += lax.pad(parts[:, :, :, i, j], zero, edges)
         return total
 
-    grid = [jnp.stack([pixels(r, c) for c in range(s)], axis=3) for r in range(s)]
+    grid = [jnp.stack([sums(r, c) for c in range(s)], axis=3) for r in range(s)]
     grid = jnp.stack(grid, axis=2)  # [b, block, row, block, column, i]
     h, w = geometry.size
     image = grid.reshape(dy.shape[0], blocks[0] * s, blocks[1] * s, kernel.shape[2])

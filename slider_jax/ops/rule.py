@@ -96,16 +96,16 @@ def choose(
 
     `channels` go into the convolution, and `features` come out of it.
     """
-    small, big = min(geometry.output), max(geometry.size)
+    small, big = min(geometry.size), max(geometry.size)
     shape = (geometry.kernel, geometry.stride, geometry.padding)
     whole = not any(n % geometry.stride for n in geometry.size)
-    if big <= 8:
-        return "product"
     # Its transforms pay when many channels share them. Larger tiles need larger images,
     # and their larger kernels a batch: for a single face F(2x2) is faster.
     wide = min(channels, features) >= 32 and small >= 8
     if shape in ((3, 1, 1), (4, 2, 1)) and whole and wide:
         return geometry.style if small >= 16 and batch >= 4 else "winograd2"
+    if big <= 8:
+        return "product"
     few = channels < 16
     if geometry.stride > 1 and (map_name == "image" or map_name == "kernel" and few):
         return "product"
