@@ -127,7 +127,8 @@ def _product_image(geometry, dy, kernel):
     """
     kernel = _trim(geometry, kernel)
     *taps_and_channels, o = kernel.shape
-    # Two matrices, or XLA would transpose the kernel in memory.
+    # Two matrices, or XLA would transpose the kernel in memory. A few pixels go as
+    # columns, as in `_product_forward`.
     pixels, taps = dy.reshape(-1, o), kernel.reshape(-1, o)
     if len(pixels) > _FEW:
         parts = jnp.einsum("no,to->nt", pixels, taps)
